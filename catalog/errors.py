@@ -1,0 +1,166 @@
+"""The one tree of errors: each class has a stable `code`, an HTTP `status`, and says whether a retry may help.
+
+A message names what was expected and what was found. Extra keyword arguments become attributes and are sent
+to clients as members of the problem document (RFC 9457 section 3.2).
+"""
+
+from typing import Any, ClassVar
+
+
+class HeadwaterError(Exception):
+    """Something went wrong in Headwater."""
+
+    code: ClassVar[str] = "internal"
+    status: ClassVar[int] = 500
+    retryable: ClassVar[bool] = False
+
+    def __init__(self, message: str | None = None, **details: Any) -> None:
+        doc = (type(self).__doc__ or "").strip().split("\n", 1)[0]
+        self.message = message or doc
+        self.details = details
+        super().__init__(self.message)
+
+
+class InvalidInput(HeadwaterError):
+    """The input does not have the expected form."""
+
+    code = "invalid-input"
+    status = 400
+
+    def __init__(self, message: str | None = None, *, pointer: str = "", **details: Any) -> None:
+        super().__init__(message, pointer=pointer, **details)
+        self.pointer = pointer
+
+
+class InvalidJson(InvalidInput):
+    """The body is not JSON."""
+
+    code = "invalid-json"
+
+
+class InvalidEvent(InvalidInput):
+    """The event is not a RunEvent, DatasetEvent or JobEvent of OpenLineage 2-0-2."""
+
+    code = "invalid-event"
+
+
+class InvalidDocument(InvalidInput):
+    """The document does not have the form that its kind asks for."""
+
+    code = "invalid-document"
+
+
+class InvalidNodeId(InvalidInput):
+    """Expected a node id such as dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID."""
+
+    code = "invalid-node-id"
+
+
+class QueryTooExpensive(InvalidInput):
+    """The query asks for more than one answer may cost."""
+
+    code = "query-too-expensive"
+
+
+class PayloadTooLarge(HeadwaterError):
+    """The body is larger than the limit."""
+
+    code = "payload-too-large"
+    status = 413
+
+
+class UnsupportedMediaType(HeadwaterError):
+    """Expected content of type application/json, plain or compressed with gzip."""
+
+    code = "unsupported-media-type"
+    status = 415
+
+
+class Unauthenticated(HeadwaterError):
+    """A valid token is needed: send the header Authorization: Bearer TOKEN."""
+
+    code = "unauthenticated"
+    status = 401
+
+
+class Forbidden(HeadwaterError):
+    """The token's role does not allow this."""
+
+    code = "forbidden"
+    status = 403
+
+
+class NotFound(HeadwaterError):
+    """There is no such thing."""
+
+    code = "not-found"
+    status = 404
+
+
+class Conflict(HeadwaterError):
+    """The state is not the one that the request expected."""
+
+    code = "conflict"
+    status = 409
+
+
+class InvalidTransition(Conflict):
+    """The pipeline run is in a state in which this cannot be done."""
+
+    code = "invalid-transition"
+
+
+class CausalLoop(Conflict):
+    """The pipelines would trigger each other without end."""
+
+    code = "causal-loop"
+
+
+class Unavailable(HeadwaterError):
+    """A part that this needs is away; the same request may succeed later."""
+
+    code = "unavailable"
+    status = 503
+    retryable = True
+
+
+class DatabaseUnavailable(Unavailable):
+    """The database does not answer; nothing was stored, send the request again later."""
+
+    code = "database-unavailable"
+
+
+class IngestQueueFull(Unavailable):
+    """More events are waiting than the server keeps in memory; send the request again later."""
+
+    code = "ingest-queue-full"
+
+
+class DiskFull(Unavailable):
+    """Too little free disk is left to take in events; nothing was stored."""
+
+    code = "disk-full"
+
+
+class PositionNotReached(Unavailable):
+    """The followers did not reach the asked position within the time allowed."""
+
+    code = "position-not-reached"
+
+
+class ConfigurationError(HeadwaterError):
+    """A setting does not fit."""
+
+    code = "configuration"
+
+
+class DataFolderInUse(ConfigurationError):
+    """Another Headwater holds this data folder."""
+
+    code = "data-folder-in-use"
+
+
+class ServerFailed(HeadwaterError):
+    """A process that Headwater supervises did not start or ended."""
+
+    code = "server-failed"

@@ -1,0 +1,78 @@
+"""Names of datasets, jobs and runs as value objects, and node ids in Marquez's form.
+
+Source: OpenLineage `spec/Naming.md`; Marquez `NodeId` (`dataset:<namespace>:<name>`).
+"""
+
+import uuid
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from catalog.errors import InvalidNodeId
+
+#: Every name-based UUID of Headwater is made in this namespace, so that the same names give the same identity.
+NAMESPACE = uuid.UUID("5f0f3ae9-6d63-5b8e-9d0a-6c2f2d8c9d11")
+
+#: Namespace in which pipelines report as OpenLineage jobs.
+HEADWATER_NAMESPACE = "headwater"
+
+
+class DatasetKey(NamedTuple):
+    """A dataset as OpenLineage names it."""
+
+    namespace: str
+    name: str
+
+    @property
+    def node_id(self) -> str:
+        """The dataset in Marquez's node id form."""
+        return f"dataset:{self.namespace}:{self.name}"
+
+
+class JobKey(NamedTuple):
+    """A job as OpenLineage names it."""
+
+    namespace: str
+    name: str
+
+    @property
+    def node_id(self) -> str:
+        """The job in Marquez's node id form."""
+        return f"job:{self.namespace}:{self.name}"
+
+
+@dataclass(frozen=True, slots=True)
+class NodeId:
+    """A node id as a caller wrote it; namespace and name may split at more than one colon.
+
+    `dataset:postgres://host:5432:public.t` can be read as (`postgres`, `//host:5432:public.t`) or
+    (`postgres://host`, `5432:public.t`) or (`postgres://host:5432`, `public.t`): only stored names can tell.
+    """
+
+    kind: str
+    rest: str
+
+    KINDS = ("dataset", "job", "run")
+
+    @classmethod
+    def parse(cls, text: str) -> "NodeId":
+        """Split off the kind; raise `InvalidNodeId` where it is unknown or nothing follows it."""
+        kind, _, rest = text.partition(":")
+        if kind not in cls.KINDS or not rest or (kind != "run" and ":" not in rest):
+            message = f"expected a node id such as dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID, found {text!r}"
+            raise InvalidNodeId(message[:500])
+        return cls(kind, rest)
+
+    def candidates(self) -> list[tuple[str, str]]:
+        """Every (namespace, name) that this may mean, the longest namespace first; at most 64."""
+        parts = self.rest.split(":")
+        cuts = range(len(parts) - 1, 0, -1)
+        pairs = [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in cuts]
+        return [(namespace, name) for namespace, name in pairs if namespace and name][:64]
+
+    def __str__(self) -> str:
+        return f"{self.kind}:{self.rest}"
+
+
+def name_based_uuid(*parts: str) -> uuid.UUID:
+    """Return the UUIDv5 of the parts; parts are length-prefixed, so that no two lists of parts collide."""
+    return uuid.uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts))

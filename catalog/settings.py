@@ -1,0 +1,89 @@
+"""Every setting with its default, its unit and its environment variable (`HEADWATER_` and the name)."""
+
+from pathlib import Path
+
+import platformdirs
+from pydantic import Field, SecretStr
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+KIB = 1024
+MIB = 1024 * KIB
+GIB = 1024 * MIB
+
+
+def default_data_dir() -> Path:
+    """Return the platform's user data folder for Headwater."""
+    return Path(platformdirs.user_data_dir("headwater", appauthor=False))
+
+
+class Settings(BaseSettings):
+    """Settings of one process; read once, at the composition root."""
+
+    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+
+    data_dir: Path = Field(
+        default_factory=default_data_dir,
+        description="Folder of the embedded database, run folders and the local token.",
+    )
+    database_url: SecretStr | None = Field(
+        None, description="A PostgreSQL 15 or later to use instead of the embedded one."
+    )
+    host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs tokens.")
+    port: int = Field(8642, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    allowed_hosts: list[str] = Field(
+        default_factory=list,
+        description="Host header values accepted beside loopback names and the address listened on.",
+    )
+
+    max_event_bytes: int = Field(10 * MIB, gt=0, description="Largest single event, decoded, in bytes.")
+    max_batch_bytes: int = Field(64 * MIB, gt=0, description="Largest batch, decoded, in bytes.")
+    max_batch_events: int = Field(10_000, gt=0, description="Most events in one batch.")
+    max_event_depth: int = Field(64, gt=0, description="Deepest nesting of an event.")
+    ingest_queue_bytes: int = Field(
+        128 * MIB, gt=0, description="Bytes of events that may wait for a commit before ingest answers 503."
+    )
+    min_free_disk_bytes: int = Field(1 * GIB, ge=0, description="Free disk below which ingest answers 503.")
+    redact_paths: list[str] = Field(
+        default_factory=list,
+        description="JSON pointers whose values are redacted on receipt; * stands for any one segment.",
+    )
+
+    follower_batch: int = Field(1_000, gt=0, description="Most facts in one transaction of a follower.")
+    follower_poll_seconds: float = Field(
+        1.0, gt=0, description="How often a follower looks for work although nothing woke it."
+    )
+    max_causal_depth: int = Field(
+        50, gt=0, description="Longest chain of pipeline runs that cause each other."
+    )
+
+    allow_commands: list[Path] = Field(
+        default_factory=list, description="Folders in which `command` pipelines may run on this worker."
+    )
+    job_threads: int = Field(16, gt=0, description="Threads in which the worker runs jobs.")
+    host_lost_seconds: float = Field(
+        60.0, gt=0, description="Silence after which a host's attempts are declared lost."
+    )
+    run_output_bytes: int = Field(
+        1 * MIB, gt=0, description="Bytes of output kept for each attempt: the first half and the last half."
+    )
+
+    query_timeout_seconds: float = Field(15.0, gt=0, description="Longest time one GraphQL query may take.")
+    query_max_depth: int = Field(15, gt=0, description="Deepest nesting of a GraphQL query.")
+    query_max_complexity: int = Field(
+        200_000, gt=0, description="Most fields that a GraphQL query may ask to resolve."
+    )
+
+    log_format: str = Field(
+        "auto", description="auto (console on a terminal, JSON elsewhere), console or json."
+    )
+    log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @property
+    def runs_dir(self) -> Path:
+        """Folder with a subfolder for each attempt that was started on this host."""
+        return self.data_dir / "runs"
+
+    @property
+    def local_token_file(self) -> Path:
+        """File (mode 0600) with the token that writes from this machine need."""
+        return self.data_dir / "local-token"
