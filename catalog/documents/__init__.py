@@ -1,0 +1,1 @@
+"""Declared things under version control: YAML or JSON with `apiVersion`, `kind`, `metadata` and `spec`."""
