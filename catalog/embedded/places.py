@@ -1,0 +1,134 @@
+"""Where the cluster and its sockets are: chosen so that paths are short, private and nobody else's."""
+
+import hashlib
+import os
+import secrets
+import stat
+import tempfile
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.embedded.account import STATE_FOLDER, ServerAccount, user_name
+from catalog.embedded.binaries import make_state_folder
+from catalog.errors import ConfigurationError
+
+#: Clusters of a Headwater that runs as root; the folder belongs to the dedicated user.
+ROOT_CLUSTERS = STATE_FOLDER / "postgresql"
+SOCKET_PORT = 5432
+#: Longest path of a socket in bytes: macOS has room for 103, Linux for 107.
+SOCKET_PATH_BYTES = 100
+
+
+@dataclass(frozen=True, slots=True)
+class ClusterPlace:
+    """The folder of a cluster, and what is needed to make it there at one stroke."""
+
+    cluster: Path
+    #: Begins the name of every unfinished cluster beside it.
+    stem: str
+    #: Symbolic link in the data folder that is set once the cluster exists; none where the cluster is there itself.
+    link: Path | None
+
+    @property
+    def exists(self) -> bool:
+        """Whether the cluster was made."""
+        return (self.cluster / "PG_VERSION").is_file()
+
+    def unfinished(self) -> Path:
+        """Return a new name beside the cluster, under which it can be made and then renamed."""
+        return self.cluster.with_name(f"{self.stem}.new-{secrets.token_hex(4)}")
+
+
+def digest(path: Path) -> str:
+    """Return 16 hexadecimal digits that stand for the real path."""
+    return hashlib.sha256(os.fsencode(path.resolve())).hexdigest()[:16]
+
+
+def cluster_place(data_dir: Path, account: ServerAccount) -> ClusterPlace:
+    """Return where the cluster of the data folder is or will be.
+
+    Raises `ConfigurationError` where another user's cluster is there, or where a link leads nowhere: then the
+    data is elsewhere (a disk that is not mounted, a machine left behind), and an empty catalog would hide that.
+    """
+    entry = data_dir / "postgresql"
+    if entry.is_symlink() and not entry.exists():
+        message = f"{entry} leads to {os.readlink(entry)}, which does not exist: bring it back, or remove the link to start with an empty catalog"
+        raise ConfigurationError(message, data_dir=str(data_dir))
+    if entry.exists():
+        _check_owner(entry, account)
+    elif account.dedicated:
+        _make_root_clusters(account)
+        stem = digest(data_dir)
+        # The random part keeps a new folder from meeting the cluster of a removed one of the same path.
+        return ClusterPlace(ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}", stem, entry)
+    return ClusterPlace(entry.resolve(), entry.resolve().name, None)
+
+
+def _check_owner(entry: Path, account: ServerAccount) -> None:
+    owner = entry.stat().st_uid
+    planted = account.dedicated and (not entry.is_symlink() or entry.lstat().st_uid != 0)
+    if owner != account.uid or planted:
+        found = user_name(owner)
+        message = f"expected the database in {entry} to be one made by this user (server account {account.name}), found one of {found}: run Headwater as that user, or choose another --data-dir"
+        raise ConfigurationError(message)
+    if not (entry / "PG_VERSION").is_file() and any(entry.iterdir()):
+        raise ConfigurationError(f"{entry} is not empty and holds no PostgreSQL cluster; move it away")
+
+
+def _make_root_clusters(account: ServerAccount) -> None:
+    make_state_folder()
+    ROOT_CLUSTERS.mkdir(mode=0o700, exist_ok=True)
+    status = ROOT_CLUSTERS.lstat()
+    if not stat.S_ISDIR(status.st_mode) or status.st_uid not in {0, account.uid}:
+        raise ConfigurationError(f"expected {ROOT_CLUSTERS} to be a folder of {account.name}")
+    if status.st_uid == 0:
+        os.chown(ROOT_CLUSTERS, account.uid, account.gid, follow_symlinks=False)
+
+
+def socket_folder(cluster: Path, account: ServerAccount) -> Path:
+    """Return the path of the folder for the sockets of the cluster, short enough for every platform.
+
+    The user folder of a login session (`XDG_RUNTIME_DIR`) comes after the temporary folder, because it is
+    removed when the session ends, and Headwater may go on.
+    """
+    name = f"headwater-{os.geteuid()}-{digest(cluster)}"
+    shared = ["/run", "/var/run", "/tmp"]  # noqa: S108 - the folder in it is private and checked
+    own = [tempfile.gettempdir(), "/tmp", os.environ.get("XDG_RUNTIME_DIR", "")]  # noqa: S108 - the same
+    for base in map(Path, shared if account.dedicated else own):
+        folder = base / name
+        socket = os.fsencode(folder / f".s.PGSQL.{SOCKET_PORT}")
+        # A comma separates hosts for libpq and folders for the server.
+        if len(socket) <= SOCKET_PATH_BYTES and b"," not in socket and _trustworthy(base):
+            return folder
+    message = "found no folder for sockets: /tmp, TMPDIR or XDG_RUNTIME_DIR must be writable, short and not anybody's"
+    raise ConfigurationError(message)
+
+
+def _trustworthy(base: Path) -> bool:
+    """Say whether nobody else can replace what we make in the folder."""
+    try:
+        status = base.stat()
+    except OSError:
+        return False
+    open_to_all = status.st_mode & 0o022 and not status.st_mode & stat.S_ISVTX
+    return (
+        base.is_absolute()
+        and stat.S_ISDIR(status.st_mode)
+        and status.st_uid in {0, os.geteuid()}
+        and not open_to_all
+        and os.access(base, os.W_OK | os.X_OK)
+    )
+
+
+def make_socket_folder(folder: Path, account: ServerAccount) -> None:
+    """Make the folder (0700, the server account's); refuse one that somebody else planted."""
+    try:
+        folder.mkdir(mode=0o700)
+    except FileExistsError:
+        status = folder.lstat()
+        mine = status.st_uid in ({0, account.uid} if account.dedicated else {account.uid})
+        if not stat.S_ISDIR(status.st_mode) or not mine or status.st_mode & 0o077:
+            message = f"expected {folder} to be a private folder of {account.name} (mode 0700), found {stat.filemode(status.st_mode)} of user id {status.st_uid}: somebody else made it; remove it"
+            raise ConfigurationError(message) from None
+    if account.dedicated:
+        os.chown(folder, account.uid, account.gid, follow_symlinks=False)

@@ -1,0 +1,80 @@
+"""A real PostgreSQL for tests: the embedded one, in a temporary folder, as root or not."""
+
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import psycopg
+from psycopg import sql
+from sqlalchemy import make_url
+
+from catalog.embedded import EmbeddedPostgreSQL
+
+
+@contextmanager
+def temporary_data_folder() -> Iterator[Path]:
+    """Yield a new data folder with a short path; it and the cluster that it leads to are gone afterwards."""
+    folder = Path(tempfile.mkdtemp(prefix="headwater-test-"))
+    try:
+        yield folder
+    finally:
+        remove_data_folder(folder)
+
+
+def remove_data_folder(folder: Path) -> None:
+    """Remove the data folder and, where it links to it, its cluster."""
+    link = folder / "postgresql"
+    if link.is_symlink():
+        shutil.rmtree(link.resolve(), ignore_errors=True)
+    shutil.rmtree(folder)
+
+
+@contextmanager
+def embedded_cluster() -> Iterator[str]:
+    """Yield the URL of a new server whose role may make databases; meant for one whole test session.
+
+    It does not wait for the disk: the tests that prove durability start a server of their own.
+    """
+    with temporary_data_folder() as folder:
+        database = EmbeddedPostgreSQL(folder, progress=lambda _: None)
+        url = database.start()
+        try:
+            with connect(database.administrator_url) as connection:
+                for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                    connection.execute(f"ALTER SYSTEM SET {setting} = off")
+                connection.execute("SELECT pg_reload_conf()")
+                connection.execute("ALTER ROLE headwater CREATEDB")
+            yield url
+        finally:
+            database.stop()
+
+
+@contextmanager
+def connect(url: str) -> Iterator[psycopg.Connection]:
+    """Yield an autocommitting connection to a SQLAlchemy URL."""
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as connection:
+        yield connection
+
+
+def fresh_database(url: str, template: str | None = None) -> str:
+    """Return the URL of a new database on the server of `url`, empty or a copy of the database `template`.
+
+    Nobody may be connected to the template meanwhile.
+    """
+    name = f"test_{secrets.token_hex(6)}"
+    statement = sql.SQL("CREATE DATABASE {} TEMPLATE {}")
+    with connect(url) as connection:
+        connection.execute(statement.format(sql.Identifier(name), sql.Identifier(template or "template1")))
+    return make_url(url).set(database=name).render_as_string(hide_password=False)
+
+
+def drop_database(url: str) -> None:
+    """Remove the database of the URL; whoever is connected to it is disconnected."""
+    target = make_url(url)
+    statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(target.database or ""))
+    with connect(target.set(database="headwater").render_as_string(hide_password=False)) as connection:
+        connection.execute(statement)
