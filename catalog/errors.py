@@ -154,6 +154,12 @@ class ConfigurationError(HeadwaterError):
     code = "configuration"
 
 
+class SecretUnavailable(ConfigurationError):
+    """A secret that is named cannot be read here."""
+
+    code = "secret-unavailable"
+
+
 class DataFolderInUse(ConfigurationError):
     """Another Headwater holds this data folder."""
 
