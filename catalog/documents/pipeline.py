@@ -2,7 +2,7 @@
 
 import re
 from datetime import timedelta
-from typing import Annotated, Any, Literal, Self, assert_never
+from typing import Annotated, Any, Literal, Self, assert_never, get_args
 
 from pydantic import (
     AfterValidator,
@@ -54,11 +54,21 @@ EnvironmentName = Annotated[
     AfterValidator(_environment_name),
     WithJsonSchema({"type": "string", "pattern": f"^{_ENVIRONMENT_NAME}$"}),
 ]
+
+_SECRET_REFERENCE = r"(?:env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,200})"
+
+
+def _secret_name(name: str) -> str:
+    if re.fullmatch(_SECRET_REFERENCE, name) is None:
+        # What stands here by mistake may be the secret itself, so it is not repeated.
+        raise PydanticCustomError("secret_name", "expected env:HEADWATER_SECRET_REFERENCE or file:NAME")
+    return name
+
+
 SecretName = Annotated[
     str,
-    StringConstraints(
-        pattern=r"^(env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,200})$"
-    ),
+    AfterValidator(_secret_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_SECRET_REFERENCE}$"}),
 ]
 RetriedOutcome = Literal["failed", "timed_out", "lost"]
 
@@ -218,7 +228,7 @@ class Retries(DocumentModel):
     def _each_once(cls, outcomes: tuple[RetriedOutcome, ...]) -> tuple[RetriedOutcome, ...]:
         if len(set(outcomes)) != len(outcomes):
             raise PydanticCustomError("outcomes", "expected each outcome once")
-        return outcomes
+        return tuple(outcome for outcome in get_args(RetriedOutcome) if outcome in outcomes)
 
 
 class PipelineSpec(DocumentModel):
