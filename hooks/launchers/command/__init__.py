@@ -1,0 +1,6 @@
+"""The `command` launcher: runs programs on this host; owns the run folders, and knows no database."""
+
+from hooks.launchers.command.host import boot_identity, host_identity
+from hooks.launchers.command.launcher import CommandLauncher
+
+__all__ = ["CommandLauncher", "boot_identity", "host_identity"]
