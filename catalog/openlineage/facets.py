@@ -1,0 +1,267 @@
+"""What facets say, as plain JSON values under fixed names: the registers in which a run's events are merged.
+
+A facet that is present writes its register; `_deleted: true`, or a value that says "none", writes `None` (a
+tombstone); an absent facet writes nothing. A sloppy facet (another type than the specification's, a name
+missing) never makes an event invalid: it writes nothing, or what of it can be read, and a note says where it
+stands. Values are plain JSON, so that a merged run can be stored and read back unchanged. Facets that are not
+named here are not kept: the ledger has them.
+
+    run       parent, nominal, error, extraction_error
+    job       job_type, description, lineage
+    dataset   schema, version, lifecycle, symlinks, statistics, partition, description, lineage
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Literal
+from urllib.parse import quote
+
+from catalog.keys import JobKey
+from catalog.openlineage.canonical import canonical_form, digest_of
+from catalog.openlineage.envelope import run_uuid
+from catalog.openlineage.explicit import lineage_entries, lineage_sources
+from catalog.openlineage.sloppy import SloppyError, key_of, list_of, text_of
+from catalog.openlineage.times import microseconds_of, parse_time
+
+#: Register name -> value; `None` is a tombstone.
+Registers = dict[str, Any]
+#: Digest of a schema's fields (32 hex digits) -> the fields, as the producer sent them.
+Schemas = dict[str, list[Any]]
+#: Where an event holds the facets that a dataset has only as an input, or only as an output.
+Role = Literal["inputFacets", "outputFacets"]
+
+#: Longest text kept of an error message or a description, in characters; the ledger has all of it.
+MAX_TEXT = 4096
+#: Greater counts fit no bigint.
+_MAX_COUNT = 2**63 - 1
+
+_LIFECYCLES = frozenset({"ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"})
+
+#: Reads one facet into its register's value; appends what it had to leave out, raises `SloppyError`
+#: where nothing is left.
+_Reader = Callable[[dict[str, Any], list[str]], Any]
+
+
+def run_registers(run: Mapping[str, Any], notes: list[str]) -> Registers:
+    """Return the registers that the facets of an event's run write."""
+    registers = _read(run.get("facets"), "/run/facets", _RUN_FACETS, notes)
+    legacy = registers.pop("legacy_parent", None)
+    if legacy is not None:
+        registers.setdefault("parent", legacy)
+    return registers
+
+
+def job_registers(job: Mapping[str, Any], notes: list[str]) -> Registers:
+    """Return the registers that the facets of an event's job write."""
+    return _read(job.get("facets"), "/job/facets", _JOB_FACETS, notes)
+
+
+def dataset_registers(
+    dataset: Mapping[str, Any], pointer: str, role: Role | None, schemas: Schemas, notes: list[str]
+) -> Registers:
+    """Return the registers that a dataset's facets write, its role's too; `schemas` gets its fields."""
+    registers = _read(dataset.get("facets"), f"{pointer}/facets", _DATASET_FACETS, notes)
+    fields = registers.get("schema")
+    if fields is not None:
+        digest = digest_of(canonical_form(fields)).hex()
+        schemas[digest] = fields
+        registers["schema"] = digest
+    if role is not None and dataset.get(role):
+        registers |= _read(dataset[role], f"{pointer}/{role}", _ROLE_FACETS[role], notes)
+    return registers
+
+
+def _read(
+    facets: Any, pointer: str, readers: Mapping[str, tuple[str, _Reader]], notes: list[str]
+) -> Registers:
+    if facets is None:
+        return {}
+    if type(facets) is not dict:
+        notes.append(f"{pointer}: expected an object")
+        return {}
+    registers: Registers = {}
+    for name, facet in facets.items():
+        entry = readers.get(name)
+        if entry is None or facet is None:
+            continue
+        register, read = entry
+        if type(facet) is not dict:
+            notes.append(f"{pointer}/{name}: expected an object")
+            continue
+        if facet.get("_deleted") is True:
+            registers[register] = None
+            continue
+        problems: list[str] = []
+        try:
+            registers[register] = read(facet, problems)
+        except SloppyError as exc:
+            problems.append(str(exc))
+        notes.extend(f"{pointer}/{name}: {problem}" for problem in problems)
+    return registers
+
+
+def _parent(facet: dict[str, Any], problems: list[str]) -> list[Any]:
+    """[[run id, whether it was derived, namespace, name], the same of the root or null]."""
+    root = facet.get("root")
+    root_run = None
+    if root is not None:
+        try:
+            root_run = _run_of_job(root)
+        except SloppyError as exc:
+            problems.append(f"root: {exc}")
+    return [_run_of_job(facet), root_run]
+
+
+def _run_of_job(value: Any) -> list[Any]:
+    if type(value) is not dict or type(value.get("run")) is not dict:
+        raise SloppyError("expected an object with run and job")
+    namespace, name = key_of(value.get("job"))
+    run_id, derived = run_uuid(text_of(value["run"].get("runId"), "runId"), JobKey(namespace, name))
+    return [str(run_id), derived, namespace, name]
+
+
+def _nominal(facet: dict[str, Any], problems: list[str]) -> list[int | None]:
+    """[start, end or null] in microseconds from `times.FIRST_INSTANT`."""
+    start = _microseconds(text_of(facet.get("nominalStartTime"), "nominalStartTime"))
+    end = facet.get("nominalEndTime")
+    if end is None:
+        return [start, None]
+    try:
+        return [start, _microseconds(text_of(end, "nominalEndTime"))]
+    except SloppyError as exc:
+        problems.append(f"nominalEndTime: {exc}")
+        return [start, None]
+
+
+def _microseconds(text: str) -> int:
+    try:
+        return microseconds_of(parse_time(text))
+    except ValueError as exc:
+        raise SloppyError(str(exc)) from exc
+
+
+def _error(facet: dict[str, Any], _: list[str]) -> str:
+    return text_of(facet.get("message"), "message")[:MAX_TEXT]
+
+
+def _extraction_error(facet: dict[str, Any], _: list[str]) -> bool | None:
+    """Whether something could not be extracted; the facet may also report that all tasks went well."""
+    return None if facet.get("failedTasks") == 0 and not facet.get("errors") else True
+
+
+def _job_type(facet: dict[str, Any], _: list[str]) -> list[str | None]:
+    """[processing type, integration, job type], each null where it is no text."""
+    values = (facet.get(name) for name in ("processingType", "integration", "jobType"))
+    return [value if isinstance(value, str) else None for value in values]
+
+
+def _description(facet: dict[str, Any], _: list[str]) -> str:
+    return text_of(facet.get("description"), "description")[:MAX_TEXT]
+
+
+def _fields(facet: dict[str, Any], _: list[str]) -> list[Any] | None:
+    """The fields as they were sent, nested ones within; none at all is a tombstone."""
+    return list_of(facet.get("fields"), "fields") or None
+
+
+def _version(facet: dict[str, Any], _: list[str]) -> str:
+    value = facet.get("datasetVersion")
+    if type(value) is int:
+        return str(value)
+    return text_of(value, "datasetVersion")
+
+
+def _lifecycle(facet: dict[str, Any], problems: list[str]) -> list[str | None]:
+    """[state, namespace and name before a RENAME or twice null]."""
+    state = text_of(facet.get("lifecycleStateChange"), "lifecycleStateChange").upper()
+    if state not in _LIFECYCLES:
+        raise SloppyError(f"expected one of {', '.join(sorted(_LIFECYCLES))}")
+    if state != "RENAME" or facet.get("previousIdentifier") is None:
+        return [state, None, None]
+    try:
+        return [state, *key_of(facet["previousIdentifier"])]
+    except SloppyError as exc:
+        problems.append(f"previousIdentifier: {exc}")
+        return [state, None, None]
+
+
+def _symlinks(facet: dict[str, Any], problems: list[str]) -> list[list[str]] | None:
+    """[[namespace, name, type], …] in the producer's order, each once."""
+    identifiers: dict[tuple[str, str, str], None] = {}
+    for index, identifier in enumerate(list_of(facet.get("identifiers"), "identifiers")):
+        try:
+            namespace, name = key_of(identifier)
+        except SloppyError as exc:
+            problems.append(f"identifiers/{index}: {exc}")
+            continue
+        kind = identifier.get("type")
+        identifiers[namespace, name, kind.upper() if isinstance(kind, str) else ""] = None
+    return [list(identifier) for identifier in identifiers] or None
+
+
+def _statistics(facet: dict[str, Any], problems: list[str]) -> list[int | None]:
+    """[rows, bytes, files], each null where unknown."""
+    return [_count(facet.get(name), name, problems) for name in ("rowCount", "size", "fileCount")]
+
+
+def _count(value: Any, name: str, problems: list[str]) -> int | None:
+    if isinstance(value, float) and value.is_integer():
+        value = int(value)
+    if type(value) is int and 0 <= value <= _MAX_COUNT:
+        return value
+    if value is not None:
+        problems.append(f"{name}: expected a count")
+    return None
+
+
+def _partition(facet: dict[str, Any], _: list[str]) -> str | None:
+    """The partition that was read or written, where it is exactly one; several change the dataset as a whole.
+
+    Its name is the producer's identifier, else `dimension=value` joined by slashes, sorted, as Hive writes
+    it.
+    """
+    condition = facet.get("outputCondition") or facet.get("inputCondition")
+    if type(condition) is not dict or condition.get("type") != "partition":
+        return None
+    partitions = list_of(condition.get("partitions"), "partitions")
+    if len(partitions) != 1:
+        return None
+    if type(partitions[0]) is not dict:
+        raise SloppyError("expected a partition with dimensions")
+    identifier, dimensions = partitions[0].get("identifier"), partitions[0].get("dimensions")
+    if isinstance(identifier, str) and identifier:
+        return identifier
+    if type(dimensions) is not dict or not dimensions:
+        raise SloppyError("expected a partition with dimensions")
+    return "/".join(f"{_escaped(name)}={_escaped(value)}" for name, value in sorted(dimensions.items()))
+
+
+def _escaped(value: Any) -> str:
+    text = value if isinstance(value, str) else canonical_form(value).decode()
+    return quote(text, safe=" :-_.,+@", encoding="utf-8")
+
+
+_RUN_FACETS: dict[str, tuple[str, _Reader]] = {
+    "parent": ("parent", _parent),
+    # The parent facet's name until OpenLineage 0.3; old producers still send it.
+    "parentRun": ("legacy_parent", _parent),
+    "nominalTime": ("nominal", _nominal),
+    "errorMessage": ("error", _error),
+    "extractionError": ("extraction_error", _extraction_error),
+}
+_JOB_FACETS: dict[str, tuple[str, _Reader]] = {
+    "jobType": ("job_type", _job_type),
+    "documentation": ("description", _description),
+    "lineage": ("lineage", lineage_entries),
+}
+_DATASET_FACETS: dict[str, tuple[str, _Reader]] = {
+    "schema": ("schema", _fields),
+    "version": ("version", _version),
+    "lifecycleStateChange": ("lifecycle", _lifecycle),
+    "symlinks": ("symlinks", _symlinks),
+    "documentation": ("description", _description),
+    "lineage": ("lineage", lineage_sources),
+}
+_ROLE_FACETS: dict[Role, dict[str, tuple[str, _Reader]]] = {
+    "inputFacets": {"inputStatistics": ("statistics", _statistics), "subset": ("partition", _partition)},
+    "outputFacets": {"outputStatistics": ("statistics", _statistics), "subset": ("partition", _partition)},
+}

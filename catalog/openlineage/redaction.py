@@ -1,0 +1,151 @@
+"""Secrets sent by accident: passwords in URIs and connection texts, and values at configured paths.
+
+Each is replaced by `MARK` before anything is stored, wherever it stands, names included; the same secret in
+two events leaves the same redacted name, so that lineage still joins. Redacting again changes nothing.
+
+Recognised are `scheme://user:secret@host` (also `s3://KEY:SECRET@bucket`), `jdbc:oracle:thin:user/secret@…`,
+whatever ends in `password=…`, `passwd=…`, `pwd=…` or `passphrase=…`, and parameters of a query or of a list
+with semicolons whose name ends in one of `_PARAMETERS`. An access key's id and a user name are no secrets and
+stay.
+"""
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.openlineage.pointer import pointer_to, segments_of
+
+MARK = "[redacted]"
+
+#: Names whose value is a secret wherever they stand before an equals sign.
+_PASSWORDS = ("password", "passwd", "pwd", "passphrase")
+#: Names whose value is a secret as a parameter of a query (`?…&…`) or in a list with semicolons.
+_PARAMETERS = (
+    *("secret", "token", "signature", "sig"),
+    *(
+        f"{kind}{joint}key"
+        for kind in ("access", "account", "api", "private", "secret")
+        for joint in ("", "_", "-")
+    ),
+)
+_ENDS_LIKE_A_SECRET = tuple(name.encode() for name in _PASSWORDS + _PARAMETERS)
+
+# Repetitions that could run over the same text again from many starts are bounded, so that the time stays
+# proportional to the text.
+_URI = re.compile(
+    r"""
+    (:\\*/\\*/                              # slashes may be escaped once more, in JSON within JSON
+    (?!\[)[^\s/?\#@:"'<>]*:)                # the user; a bracket begins an IPv6 address
+    (?:
+      [^\s/?\#"'<>]*                        # the secret, up to the last @ before path and query
+    |
+      (?!\d+(?:,[^\s,/?\#@]{1,256}:\d+){0,64}(?:[/?\#]|$))   # but a port, or several hosts, are no secret
+      [^\s"'<>@]{1,256}                     # a secret with a slash that should have been escaped
+    )
+    (?=@)
+    """,
+    re.VERBOSE | re.ASCII,
+)
+_ANY_CASE = re.IGNORECASE | re.ASCII
+_VALUE = r"""(?:'[^']{0,512}'|\\*"[^"]{0,512}"|\{[^}]{0,512}\}|(?:(?!\\+["'])[^\s;&"'])+)"""
+_PASSWORD = re.compile(rf"((?:{'|'.join(_PASSWORDS)})[ ]{{0,3}}=(?!=)[ ]{{0,3}}){_VALUE}", _ANY_CASE)
+_PARAMETER = re.compile(
+    rf"([?&;][ ]{{0,3}}[\w.\- ]{{0,40}}?(?:{'|'.join(_PARAMETERS)})[ ]{{0,3}}=(?!=)[ ]{{0,3}}){_VALUE}",
+    _ANY_CASE,
+)
+_ORACLE = re.compile(r"""(jdbc:oracle:\w{1,16}:[^\s/@"']{1,128}/)[^\s@"']{1,256}(?=@)""", _ANY_CASE)
+
+
+def redact_text(text: str) -> str:
+    """Return the text with every secret in it replaced by `MARK`; the same text where there is none."""
+    if "@" in text:
+        text = _ORACLE.sub(rf"\1{MARK}", _URI.sub(rf"\1{MARK}", text))
+    if "=" in text:
+        text = _PARAMETER.sub(rf"\1{MARK}", _PASSWORD.sub(rf"\1{MARK}", text))
+    return text
+
+
+def may_hold_secret(canonical: bytes) -> bool:
+    """Whether every text of an event must be looked at; never false where `redact_text` would change one.
+
+    This runs for every event, so it is one pass over the canonical form by functions that run at the speed of
+    C.
+    """
+    # None of the expressions looks past a quotation mark before it has found its @, so pieces between them
+    # suffice.
+    if b"@" in canonical and any(b"@" in piece and b":" in piece for piece in canonical.split(b'"')):
+        return True
+    if b"=" not in canonical:
+        return False
+    before_equals = canonical.lower().split(b"=")[:-1]
+    return any(piece[-16:].rstrip(b" ").endswith(_ENDS_LIKE_A_SECRET) for piece in before_equals)
+
+
+@dataclass(frozen=True, slots=True)
+class Redactor:
+    """Redacts passwords everywhere, and whatever stands at the configured paths."""
+
+    paths: tuple[tuple[str, ...], ...] = ()
+
+    @classmethod
+    def at(cls, pointers: Iterable[str]) -> "Redactor":
+        """Return a redactor for JSON pointers in which `*` is any one segment; raise `ConfigurationError`."""
+        return cls(tuple(segments_of(pointer) for pointer in pointers))
+
+    def redact(self, value: Any, canonical: bytes) -> tuple[Any, tuple[str, ...]]:
+        """Return the value without secrets, and JSON pointers to what was redacted, sorted.
+
+        The given value is not changed; it is returned itself where nothing had to be redacted. It nests no
+        deeper than `limits.DEEPEST`.
+        """
+        found: set[str] = set()
+        for path in self.paths:
+            value = _without_path(value, path, (), found)
+        if may_hold_secret(canonical):
+            value = _without_secrets(value, (), found)
+        return value, tuple(sorted(found))
+
+
+def _without_path(value: Any, rest: tuple[str, ...], path: tuple[str, ...], found: set[str]) -> Any:
+    if not rest:
+        if value is None or value == MARK:
+            return value
+        found.add(pointer_to(path))
+        return MARK
+    head, tail = rest[0], rest[1:]
+    if isinstance(value, dict):
+        names = list(value) if head == "*" else [head] if head in value else []
+        changed = {name: _without_path(value[name], tail, (*path, name), found) for name in names}
+        return value if all(changed[name] is value[name] for name in names) else value | changed
+    if isinstance(value, list):
+        changed_items = [
+            _without_path(item, tail, (*path, str(index)), found) if head in {"*", str(index)} else item
+            for index, item in enumerate(value)
+        ]
+        return (
+            value if all(new is old for new, old in zip(changed_items, value, strict=True)) else changed_items
+        )
+    return value
+
+
+def _without_secrets(value: Any, path: tuple[str | int, ...], found: set[str]) -> Any:
+    if isinstance(value, str):
+        text = redact_text(value)
+        if text != value:
+            found.add(pointer_to(path))
+        return text
+    if isinstance(value, list):
+        return [_without_secrets(item, (*path, index), found) for index, item in enumerate(value)]
+    if isinstance(value, dict):
+        redacted = {}
+        # Sorted, so that which of two names wins that become equal does not depend on how they were written.
+        for name, item in (
+            sorted(value.items()) if any(redact_text(name) != name for name in value) else value.items()
+        ):
+            clean = redact_text(name)
+            if clean != name:
+                found.add(pointer_to((*path, clean)))
+            redacted[clean] = _without_secrets(item, (*path, clean), found)
+        return redacted
+    return value

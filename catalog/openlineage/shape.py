@@ -1,0 +1,144 @@
+"""The lineage of a job at table level, as one run or JobEvent states it.
+
+    shape_of(source, *, partial=False) -> Shape | None      source: MergedRun or JobEvent
+    dataset_flow(event: DatasetEvent) -> Flow | None
+
+Without a `lineage` facet every input is taken to feed every output. Where one is present (on an output, or on
+the job with entries) that product is not assumed: an output has exactly the sources that are stated for it,
+and an output for which none is stated has none.
+
+A dataset that a run drops, renames or alters is an output like any other: the event lists it, and the job did
+change it. That such a change makes no version is another matter (`DatasetReference.changes_content`).
+"""
+
+import hashlib
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from typing import Any, assert_never
+
+import orjson
+
+from catalog.keys import DatasetKey, JobKey
+from catalog.openlineage.events import DatasetEvent, DatasetLineage, JobEvent
+from catalog.openlineage.merge import MergedRun
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """These inputs feed these outputs, each sorted.
+
+    Jobs stand in it only where a lineage facet names other jobs than the event's own: as what feeds
+    (`job_inputs`) or as what is fed (`job_outputs`). With no output at all, the inputs feed the event's own
+    job.
+    """
+
+    outputs: tuple[DatasetKey, ...]
+    inputs: tuple[DatasetKey, ...]
+    job_outputs: tuple[JobKey, ...] = ()
+    job_inputs: tuple[JobKey, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What a job reads and writes, sorted; `flows` is `None` where every input is taken to feed every output.
+
+    `inputs` and `outputs` hold all that is listed or that a lineage facet names; `job_inputs` and
+    `job_outputs` the other jobs that flows name. Equal shapes have equal hashes (16 bytes), in every release
+    that writes the same form.
+    """
+
+    inputs: tuple[DatasetKey, ...]
+    outputs: tuple[DatasetKey, ...]
+    flows: tuple[Flow, ...] | None
+    job_inputs: tuple[JobKey, ...] = ()
+    job_outputs: tuple[JobKey, ...] = ()
+    hash: bytes = field(init=False)
+
+    def __post_init__(self) -> None:
+        flows = self.flows and [
+            [
+                [list(key) for key in keys]
+                for keys in (flow.outputs, flow.inputs, flow.job_outputs, flow.job_inputs)
+            ]
+            for flow in self.flows
+        ]
+        # The lists of jobs follow from the flows, so they need not be hashed again.
+        form = orjson.dumps([[list(key) for key in self.inputs], [list(key) for key in self.outputs], flows])
+        object.__setattr__(self, "hash", hashlib.blake2b(form, digest_size=16).digest())
+
+
+def shape_of(source: MergedRun | JobEvent, *, partial: bool = False) -> Shape | None:
+    """Return what a run or a JobEvent says about its job's lineage.
+
+    `None` where it names no dataset, or where the producer could not extract all of it: what it does not name
+    may still hold, so such a run closes no edge. `partial=True` returns what there is in those cases too, for
+    edges that it opens and versions that it makes, and `None` only where there is nothing.
+    """
+    match source:
+        case MergedRun():
+            if source.extraction_error and not partial:
+                return None
+            outputs = {key: dataset.lineage for key, dataset in source.outputs.items()}
+            shape = _shape(source.job, source.input_registers, outputs, source.job_lineage)
+        case JobEvent():
+            outputs = {dataset.key: dataset.lineage for dataset in source.outputs}
+            inputs = (dataset.key for dataset in source.inputs)
+            shape = _shape(source.job, inputs, outputs, source.job_facets.get("lineage"))
+        case _:
+            assert_never(source)
+    names_datasets = bool(shape.inputs or shape.outputs)
+    return shape if names_datasets or (partial and shape.flows) else None
+
+
+def dataset_flow(event: DatasetEvent) -> Flow | None:
+    """Return what a DatasetEvent says feeds its dataset, without any job between, if it says so."""
+    lineage = event.dataset.lineage
+    return None if lineage is None else Flow((event.dataset.key,), lineage.datasets, (), lineage.jobs)
+
+
+def _shape(
+    own_job: JobKey,
+    inputs: Iterable[DatasetKey],
+    outputs: Mapping[DatasetKey, DatasetLineage | None],
+    entries: list[list[Any]] | None,
+) -> Shape:
+    if entries is None and not any(outputs.values()):
+        return Shape(tuple(sorted(inputs)), tuple(sorted(outputs)), None)
+    targets: dict[DatasetKey, _Sources] = {key: _Sources() for key in outputs}
+    job_targets: dict[JobKey, _Sources] = {}
+    for key, lineage in outputs.items():
+        if lineage is not None:
+            targets[key].add(lineage, own_job)
+    for kind, namespace, name, sources in entries or ():
+        lineage = DatasetLineage.of(sources)
+        if kind == "DATASET":
+            targets.setdefault(DatasetKey(namespace, name), _Sources()).add(lineage, own_job)
+        else:
+            job = own_job if namespace is None else JobKey(namespace, name)
+            job_targets.setdefault(job, _Sources()).add(lineage, own_job)
+    flows = [targets[key].flow_to((key,)) for key in sorted(targets)]
+    flows += [job_targets[job].flow_to((), () if job == own_job else (job,)) for job in sorted(job_targets)]
+    return Shape(
+        inputs=tuple(sorted({*inputs, *(key for flow in flows for key in flow.inputs)})),
+        outputs=tuple(sorted(targets)),
+        flows=tuple(flows),
+        job_inputs=tuple(sorted({job for flow in flows for job in flow.job_inputs})),
+        job_outputs=tuple(sorted({job for flow in flows for job in flow.job_outputs})),
+    )
+
+
+class _Sources:
+    """What is stated to feed one target, while it is collected."""
+
+    def __init__(self) -> None:
+        self._datasets: set[DatasetKey] = set()
+        self._jobs: set[JobKey] = set()
+
+    def add(self, lineage: DatasetLineage, own_job: JobKey) -> None:
+        """Add sources; the event's own job is none, since everything here is what it did."""
+        self._datasets.update(lineage.datasets)
+        self._jobs.update(job for job in lineage.jobs if job != own_job)
+
+    def flow_to(self, outputs: tuple[DatasetKey, ...], job_outputs: tuple[JobKey, ...] = ()) -> Flow:
+        """Return the flow from all of them to the outputs."""
+        return Flow(outputs, tuple(sorted(self._datasets)), job_outputs, tuple(sorted(self._jobs)))
