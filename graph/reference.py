@@ -1,0 +1,109 @@
+"""The reference walk: what a lineage answer is, said without regard to cost.
+
+Rank: each vertex has the pair (edges walked, aliases crossed since the last edge) of its best path, compared
+in this order. A node has the least rank of its vertices.
+
+Limit: the nodes in the order (rank, node id) are kept up to `max_nodes`. A vertex is visited when its node is
+kept and its rank is not beyond that of the first node left out.
+"""
+
+import heapq
+from collections import defaultdict
+from collections.abc import Collection, Sequence
+
+from graph.model import (
+    EDGE_TYPES,
+    Completeness,
+    Direction,
+    Edge,
+    EdgeKind,
+    HeldEdge,
+    Incomplete,
+    Lineage,
+    Node,
+    Vertex,
+    Want,
+)
+
+Rank = tuple[int, int]
+START: Rank = (0, 0)
+CARRIES_DATA = frozenset(type_.kind for type_ in EDGE_TYPES if type_.carries_data)
+
+
+class ReferenceWalk:
+    """The ranks of all vertices that one direction reaches within the depth."""
+
+    def __init__(self, start: Node, edges: Collection[HeldEdge], direction: Direction, depth: int) -> None:
+        self.edges = [edge for edge in edges if edge.kind in CARRIES_DATA]
+        self.neighbours: dict[Vertex, set[tuple[Vertex, bool]]] = defaultdict(set)
+        for edge in self.edges:
+            pair = (edge.origin, edge.destination)
+            alias = edge.kind is EdgeKind.ALIAS
+            if direction is Direction.DOWNSTREAM or alias:
+                self.neighbours[pair[0]].add((pair[1], alias))
+            if direction is Direction.UPSTREAM or alias:
+                self.neighbours[pair[1]].add((pair[0], alias))
+        vertices = {vertex for edge in self.edges for vertex in (edge.origin, edge.destination)}
+        # A walk from a job starts at every step of it.
+        steps = {vertex for vertex in vertices if vertex.node == start}
+        self.ranks = self._rank({Vertex(start)} | steps, depth)
+
+    def _rank(self, starts: Collection[Vertex], depth: int) -> dict[Vertex, Rank]:
+        ranks: dict[Vertex, Rank] = {}
+        waiting = [(START, vertex) for vertex in starts]
+        heapq.heapify(waiting)
+        while waiting:
+            rank, vertex = heapq.heappop(waiting)
+            if vertex in ranks:
+                continue
+            ranks[vertex] = rank
+            for neighbour, alias in self.neighbours[vertex]:
+                onward = (rank[0], rank[1] + 1) if alias else (rank[0] + 1, 0)
+                if onward[0] <= depth:
+                    heapq.heappush(waiting, (onward, neighbour))
+        return ranks
+
+
+def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, position: int) -> Lineage:
+    """Return the union of the walks, of which at most `max_nodes` nodes are kept."""
+    ranks: dict[Node, Rank] = {}
+    for walk in walks:
+        for vertex, rank in walk.ranks.items():
+            ranks[vertex.node] = min(rank, ranks.get(vertex.node, rank))
+    ordered = sorted(ranks, key=lambda node: (ranks[node], node.id))
+    kept, left_out = ordered[:max_nodes], ordered[max_nodes:]
+    visited = [_visited(walk, set(kept), ranks[left_out[0]] if left_out else None) for walk in walks]
+
+    frontier: set[Node] = set()
+    edges: set[Edge] = set()
+    for walk, seen in zip(walks, visited, strict=True):
+        frontier |= {vertex.node for vertex in seen if {there for there, _ in walk.neighbours[vertex]} - seen}
+        edges |= {shown(edge) for edge in walk.edges if edge.origin in seen and edge.destination in seen}
+
+    # By distance, then id: crossing aliases is no distance.
+    kept.sort(key=lambda node: (ranks[node][0], node.id))
+    reason = None if not frontier else Incomplete.NODE_LIMIT if left_out else Incomplete.DEPTH
+    stopped = tuple(node.id for node in sorted(frontier, key=lambda node: (ranks[node][0], node.id)))
+    return Lineage(
+        node_ids=tuple(node.id for node in kept),
+        nodes=tuple(kept) if Want.NODES in want else (),
+        edges=tuple(sorted(edges)) if Want.EDGES in want else (),
+        completeness=Completeness(reason, stopped),
+        position=position,
+    )
+
+
+def _visited(walk: ReferenceWalk, kept: set[Node], bound: Rank | None) -> set[Vertex]:
+    return {
+        vertex
+        for vertex, rank in walk.ranks.items()
+        if vertex.node in kept and (bound is None or rank <= bound)
+    }
+
+
+def shown(edge: HeldEdge) -> Edge:
+    """Return the edge between the nodes as answers show it."""
+    origin, destination = edge.origin.node.id, edge.destination.node.id
+    if edge.kind is EdgeKind.ALIAS and destination < origin:
+        origin, destination = destination, origin
+    return Edge(origin, destination, edge.kind)
