@@ -19,7 +19,8 @@ class Attempt:
 
     Its parent in OpenLineage is the pipeline run: job `parent_job_name` in `parent_job_namespace`, run
     `run_id`. The root is the parent itself where no other is given. Secrets in `environment` are read at
-    the start.
+    the start. `claimed_boot` is the boot of the host when the attempt was bound to it, where the caller keeps
+    that through a power loss; without it the launcher has to wait for the disk.
     """
 
     run_id: uuid.UUID
@@ -31,6 +32,7 @@ class Attempt:
     parent_job_namespace: str
     parent_job_name: str
     trigger: bytes
+    claimed_boot: str | None = None
     working_directory: str | None = None
     environment: Mapping[str, str | SecretReference] = field(default_factory=dict)
     timeout: timedelta | None = None

@@ -17,6 +17,7 @@ No file holds a secret or the command's environment.
 import os
 import shutil
 import uuid
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -65,31 +66,40 @@ class CommandRecord:
 class AttemptFolder:
     """Reads and writes the files of one attempt; knows nothing of processes."""
 
-    runs_dir: Path
+    path: Path
     run_id: uuid.UUID
     number: int
 
-    @property
-    def path(self) -> Path:
-        """The folder itself, which need not exist."""
-        return self.runs_dir / str(self.run_id) / str(self.number)
+    @classmethod
+    def of(cls, runs_dir: Path, run_id: uuid.UUID, number: int) -> "AttemptFolder":
+        """Return the folder of an attempt, which need not exist."""
+        return cls(runs_dir / f"{run_id}.{number}", run_id, number)
+
+    @classmethod
+    def all_in(cls, runs_dir: Path) -> Iterator["AttemptFolder"]:
+        """Go through the folders of all attempts; what else lies there is passed over."""
+        for path in sorted(runs_dir.glob("*.*")):
+            run_id, _, number = path.name.partition(".")
+            with suppress(ValueError):
+                yield cls(path, uuid.UUID(run_id), int(number))
 
     @property
     def trigger(self) -> Path:
         """File with the JSON that `HEADWATER_TRIGGER` names."""
         return self.path / "trigger.json"
 
-    def prepare(self, boot: str) -> None:
-        """Make sure that after a power loss this folder says that something may have run, and in which boot.
+    def prepare(self, boot: str, *, durable: bool) -> None:
+        """Create the folder; where `durable`, it says after a power loss that something may have run.
 
-        Both its own content and its entry in the folders above are on disk afterwards.
+        The entries of folder and file are on disk then. The file's content need not be: whatever a power loss
+        makes of it is not the next boot.
         """
-        self.runs_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self.path.parent.mkdir(mode=0o700, exist_ok=True)
+        self.path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         self.path.mkdir(mode=0o700, exist_ok=True)
-        self._replace("boot", f"{boot}\n".encode(), durable=True)
-        for folder in (self.path, self.path.parent, self.runs_dir):
-            _sync(folder)
+        self._replace("boot", f"{boot}\n".encode())
+        if durable:
+            _sync(self.path)
+            _sync(self.path.parent)
 
     def reserve_exit(self) -> None:
         """Take the disk space of the exit code; a second call changes nothing."""
@@ -162,10 +172,8 @@ class AttemptFolder:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def remove(self) -> None:
-        """Remove the folder, and the run's folder once it is empty."""
+        """Remove the folder with all that it says."""
         shutil.rmtree(self.path)
-        with suppress(OSError):
-            self.path.parent.rmdir()
 
     def _read(self, name: str) -> tuple[str, datetime] | None:
         """Return a file's text and the instant of its last change (UTC)."""
@@ -176,9 +184,8 @@ class AttemptFolder:
         except FileNotFoundError:
             return None
 
-    def _replace(self, name: str, content: bytes, *, durable: bool = False) -> None:
-        draft = self._draft(name, content, durable=durable)
-        draft.replace(self.path / name)
+    def _replace(self, name: str, content: bytes) -> None:
+        self._draft(name, content).replace(self.path / name)
 
     def _create_whole(self, name: str, text: str) -> bool:
         """Create the file with its content in one step; False where it exists."""
@@ -192,14 +199,10 @@ class AttemptFolder:
             draft.unlink()
         return True
 
-    def _draft(self, name: str, content: bytes, *, durable: bool = False) -> Path:
+    def _draft(self, name: str, content: bytes) -> Path:
         draft = self.path / f".{name}.{uuid.uuid4()}"
         draft.touch(mode=0o600, exist_ok=False)
-        with draft.open("wb") as file:
-            file.write(content)
-            if durable:
-                file.flush()
-                os.fsync(file.fileno())
+        draft.write_bytes(content)
         return draft
 
 

@@ -40,7 +40,7 @@ from hooks.launchers.command.process import ProcessIdentity, identify
 from hooks.launchers.command.program import prepare_program
 from hooks.launchers.command.session import end_session
 from hooks.launchers.command.shim import Shim
-from hooks.launchers.command.standing import Orphaned, look, settle
+from hooks.launchers.command.standing import RESTARTED, Orphaned, look, settle
 from hooks.launchers.port import (
     Attempt,
     Exited,
@@ -89,8 +89,10 @@ class CommandLauncher:
         known = self.ask(attempt.run_id, attempt.number)
         if not isinstance(known, NotStarted):
             return known
+        if attempt.claimed_boot not in {None, boot_identity()}:
+            return Lost(RESTARTED)
         folder = self._folder(attempt.run_id, attempt.number)
-        folder.prepare(boot_identity())
+        folder.prepare(boot_identity(), durable=attempt.claimed_boot is None)
         program = prepare_program(
             attempt,
             folder.trigger,
@@ -143,7 +145,7 @@ class CommandLauncher:
         """
         folder = self._folder(run_id, number)
         if not isinstance(self.ask(run_id, number), Exited | Lost):
-            folder.prepare(boot_identity())
+            folder.prepare(boot_identity(), durable=False)
             if folder.refuse(Refusal(_TERMINATED, reason)):
                 return
             folder.write_stop(reason)
@@ -173,11 +175,7 @@ class CommandLauncher:
         An attempt whose folder is removed counts as `NotStarted`: the caller remembers that it has ended.
         """
         removed = 0
-        for path in sorted(self._runs_dir.glob("*/*")):
-            try:
-                folder = AttemptFolder(self._runs_dir, uuid.UUID(path.parent.name), int(path.name))
-            except ValueError:
-                continue
+        for folder in AttemptFolder.all_in(self._runs_dir):
             outcome = self._look(folder.run_id, folder.number)
             if isinstance(outcome, Running | Orphaned):
                 continue
@@ -188,7 +186,7 @@ class CommandLauncher:
         return removed
 
     def _folder(self, run_id: uuid.UUID, number: int) -> AttemptFolder:
-        return AttemptFolder(self._runs_dir, run_id, number)
+        return AttemptFolder.of(self._runs_dir, run_id, number)
 
     def _look(self, run_id: uuid.UUID, number: int) -> Outcome | Orphaned:
         """Say how the attempt stands; a shim of this launcher that has yet to take the marker counts."""

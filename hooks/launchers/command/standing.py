@@ -13,7 +13,7 @@ from hooks.launchers.port import Exited, Lost, NotStarted, Outcome, Running
 _SIGNAL_BASE = 128
 _LARGEST_SIGNAL = 64
 
-_RESTARTED = "the host was restarted while the attempt may have been running"
+RESTARTED = "the host was restarted while the attempt may have been running"
 _SHIM_KILLED = "the process that watched the command was killed; what was left of the command was ended"
 _SHIM_KILLED_EARLY = "the process that was to watch the command was killed before it started the command"
 
@@ -30,7 +30,7 @@ def look(folder: AttemptFolder) -> Outcome | Orphaned:
     """Say how the attempt stands and change nothing; a spawned shim without a marker is not seen."""
     marker = folder.marker()
     if marker is None:
-        return Lost(_RESTARTED) if folder.boot() not in {None, boot_identity()} else NotStarted()
+        return Lost(RESTARTED) if folder.boot() not in {None, boot_identity()} else NotStarted()
     match marker.holder:
         case Refusal(code, reason):
             return Exited(code, None, None, marker.taken_at, reason)
@@ -47,7 +47,7 @@ def _end_of(folder: AttemptFolder, marker: Marker) -> Exited | Lost | None:
         return _exited(folder, marker, record)
     if lost is not None:
         return Lost(lost)
-    return None if folder.boot() == boot_identity() else Lost(_RESTARTED)
+    return None if folder.boot() == boot_identity() else Lost(RESTARTED)
 
 
 def _look_at_shim(
