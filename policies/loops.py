@@ -10,6 +10,9 @@ from dataclasses import dataclass
 
 from catalog.keys import DatasetKey
 
+#: A described loop names at most this many pipelines and datasets.
+SHOWN_AT_MOST = 21
+
 
 @dataclass(frozen=True, slots=True)
 class PipelineEdges:
@@ -48,6 +51,12 @@ def _edges(pipelines: Iterable[PipelineEdges], aliases: Mapping[DatasetKey, Data
             edges["dataset", *key].append(node)
         edges[node] = sorted({("dataset", *aliases.get(key, key)) for key in pipeline.writes})
     return dict(edges)
+
+
+def describe_loop(chain: list[str]) -> str:
+    """Return the chain as one line; of a long one its beginning and its end."""
+    shown = chain if len(chain) <= SHOWN_AT_MOST else [*chain[: SHOWN_AT_MOST - 5], "…", *chain[-4:]]
+    return " -> ".join(shown)
 
 
 def _shown(node: _Node) -> str:

@@ -55,20 +55,20 @@ EnvironmentName = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_ENVIRONMENT_NAME}$"}),
 ]
 
-_SECRET_REFERENCE = r"(?:env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,200})"
+_REFERENCE_FORM = r"(?:env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,200})"
 
 
 def _secret_name(name: str) -> str:
-    if re.fullmatch(_SECRET_REFERENCE, name) is None:
+    if re.fullmatch(_REFERENCE_FORM, name) is None:
         # What stands here by mistake may be the secret itself, so it is not repeated.
-        raise PydanticCustomError("secret_name", "expected env:HEADWATER_SECRET_REFERENCE or file:NAME")
+        raise PydanticCustomError("secret_name", "expected env:HEADWATER_REFERENCE_FORM or file:NAME")
     return name
 
 
 SecretName = Annotated[
     str,
     AfterValidator(_secret_name),
-    WithJsonSchema({"type": "string", "pattern": f"^{_SECRET_REFERENCE}$"}),
+    WithJsonSchema({"type": "string", "pattern": f"^{_REFERENCE_FORM}$"}),
 ]
 RetriedOutcome = Literal["failed", "timed_out", "lost"]
 
