@@ -5,6 +5,7 @@ Source: OpenLineage `spec/Naming.md`; Marquez `NodeId` (`dataset:<namespace>:<na
 
 import uuid
 from dataclasses import dataclass
+from hashlib import blake2b
 from typing import NamedTuple
 
 from catalog.errors import InvalidNodeId
@@ -27,6 +28,11 @@ class DatasetKey(NamedTuple):
         """The dataset in Marquez's node id form."""
         return f"dataset:{self.namespace}:{self.name}"
 
+    @property
+    def id(self) -> uuid.UUID:
+        """The identity under which rows refer to the dataset; the names alone give it."""
+        return digest_uuid("dataset", self.namespace, self.name)
+
 
 class JobKey(NamedTuple):
     """A job as OpenLineage names it."""
@@ -38,6 +44,11 @@ class JobKey(NamedTuple):
     def node_id(self) -> str:
         """The job in Marquez's node id form."""
         return f"job:{self.namespace}:{self.name}"
+
+    @property
+    def id(self) -> uuid.UUID:
+        """The identity under which rows refer to the job; the names alone give it."""
+        return digest_uuid("job", self.namespace, self.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,3 +87,9 @@ class NodeId:
 def name_based_uuid(*parts: str) -> uuid.UUID:
     """Return the UUIDv5 of the parts; parts are length-prefixed, so that no two lists of parts collide."""
     return uuid.uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts))
+
+
+def digest_uuid(*parts: str) -> uuid.UUID:
+    """Return 128 bits of digest of the parts as a key for rows, several times cheaper than a UUIDv5."""
+    text = "".join(f"{len(part)}:{part}" for part in parts)
+    return uuid.UUID(bytes=blake2b(text.encode(), digest_size=16).digest())

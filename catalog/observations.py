@@ -112,7 +112,9 @@ def decode_observed(kind: str, body: bytes) -> Observed:
             )
         case "parent":
             return ParentObserved(
-                JobKey(values[0], values[1]), JobKey(values[2], values[3]), dt.datetime.fromisoformat(values[4])
+                JobKey(values[0], values[1]),
+                JobKey(values[2], values[3]),
+                dt.datetime.fromisoformat(values[4]),
             )
         case "alias":
             return AliasObserved(
@@ -122,4 +124,6 @@ def decode_observed(kind: str, body: bytes) -> Observed:
                 dt.datetime.fromisoformat(values[5]),
             )
         case _:
-            raise ValueError(f"expected an observation of kind dataset, job, shape, parent or alias, found {kind!r}")
+            raise ValueError(
+                f"expected an observation of kind dataset, job, shape, parent or alias, found {kind!r}"
+            )

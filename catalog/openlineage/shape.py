@@ -66,6 +66,43 @@ class Shape:
         form = orjson.dumps([[list(key) for key in self.inputs], [list(key) for key in self.outputs], flows])
         object.__setattr__(self, "hash", hashlib.blake2b(form, digest_size=16).digest())
 
+    def to_json(self) -> list[Any]:
+        """Return the shape as JSON values; `from_json` reads them."""
+        flows = self.flows and [
+            [
+                [list(key) for key in keys]
+                for keys in (flow.outputs, flow.inputs, flow.job_outputs, flow.job_inputs)
+            ]
+            for flow in self.flows
+        ]
+        keys = [
+            [list(key) for key in found]
+            for found in (self.inputs, self.outputs, self.job_inputs, self.job_outputs)
+        ]
+        return [*keys, flows if self.flows is not None else None]
+
+    @classmethod
+    def from_json(cls, value: list[Any]) -> "Shape":
+        """Return the shape that `to_json` wrote."""
+        inputs, outputs, job_inputs, job_outputs, flows = value
+        return cls(
+            inputs=tuple(DatasetKey(*key) for key in inputs),
+            outputs=tuple(DatasetKey(*key) for key in outputs),
+            flows=None
+            if flows is None
+            else tuple(
+                Flow(
+                    tuple(DatasetKey(*key) for key in flow[0]),
+                    tuple(DatasetKey(*key) for key in flow[1]),
+                    tuple(JobKey(*key) for key in flow[2]),
+                    tuple(JobKey(*key) for key in flow[3]),
+                )
+                for flow in flows
+            ),
+            job_inputs=tuple(JobKey(*key) for key in job_inputs),
+            job_outputs=tuple(JobKey(*key) for key in job_outputs),
+        )
+
 
 def shape_of(source: MergedRun | JobEvent, *, partial: bool = False) -> Shape | None:
     """Return what a run or a JobEvent says about its job's lineage.

@@ -1,0 +1,208 @@
+"""The mechanism that turns a log into state: a cursor, batches, and effects that commit together with the cursor.
+
+A crash repeats nothing, because the cursor moves in the transaction of the effects. Two holders harm nothing, because
+the cursor row is locked first. A record that cannot be applied is parked and everything else goes on.
+"""
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
+
+import psycopg
+import structlog
+from psycopg import sql
+
+from catalog.errors import HeadwaterError
+
+log = structlog.get_logger(__name__)
+
+
+class LogRecord(Protocol):
+    """A record of a log: it has a place in it."""
+
+    @property
+    def position(self) -> int:
+        """The place in the log; greater is later."""
+
+
+Record = TypeVar("Record", bound=LogRecord)
+
+
+class Log(Protocol[Record]):
+    """What a follower needs: how to read its log, and what to do with a batch of it."""
+
+    name: str
+    #: Channel on which the writer of the log announces new records.
+    channel: str
+
+    def read(self, connection: psycopg.Connection[Any], *, after: int, limit: int) -> Sequence[Record]:
+        """Return at most `limit` records that lie after the position, in order."""
+
+    def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record], *, resumed: bool) -> None:
+        """Write the effects of the records within the caller's transaction.
+
+        `resumed` is true when another holder may have worked since the last call, so that nothing remembered counts.
+        """
+
+    def cursor(self, record: Record) -> int:
+        """Return the cursor after the record."""
+
+    def forget(self) -> None:
+        """Drop everything remembered of a transaction that did not commit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one step did: records taken from the log, records parked, and the cursor after it."""
+
+    taken: int
+    parked: int
+    cursor: int
+
+
+class Follower(Generic[Record]):
+    """Applies a log in batches, each in one transaction with the cursor."""
+
+    def __init__(self, source: Log[Record], *, batch: int, holder: str) -> None:
+        self.source = source
+        self.batch = batch
+        self.holder = holder
+        self._expected_cursor: int | None = None
+
+    def step(self, connection: psycopg.Connection[Any]) -> Step:
+        """Apply at most one batch; `taken` is 0 when the end of the log is reached.
+
+        Raises the driver's OperationalError when the database goes away; nothing of the batch has happened then.
+        """
+        return self._step(connection, self.batch)
+
+    def _step(self, connection: psycopg.Connection[Any], limit: int) -> Step:
+        records: Sequence[Record] = ()
+        try:
+            with connection.transaction():
+                cursor = self._lock_cursor(connection)
+                records = self.source.read(connection, after=cursor, limit=limit)
+                if not records:
+                    return Step(0, 0, cursor)
+                resumed = self._expected_cursor != cursor
+                self.source.apply(connection, records, resumed=resumed)
+                cursor = self.source.cursor(records[-1])
+                self._move_cursor(connection, cursor, len(records))
+            self._expected_cursor = cursor
+            return Step(len(records), 0, cursor)
+        except psycopg.Error as error:
+            self._forget()
+            # Anything but the record's own data (database away, disk full, read only) is no reason to park it.
+            if not isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
+                raise
+            return self._narrow(connection, limit, records, error)
+        except Exception as error:  # noqa: BLE001 - a record may fail in any way; it is parked and logged below
+            self._forget()
+            return self._narrow(connection, limit, records, error)
+
+    def _narrow(
+        self, connection: psycopg.Connection[Any], limit: int, records: Sequence[Record], error: Exception
+    ) -> Step:
+        if limit > 1 and len(records) > 1:
+            # Half at a time, so that the one bad record is found and everything before it is kept.
+            return self._step(connection, len(records) // 2)
+        return self._park(connection, records[0], error)
+
+    def _forget(self) -> None:
+        self._expected_cursor = None
+        self.source.forget()
+
+    def _lock_cursor(self, connection: psycopg.Connection[Any]) -> int:
+        row = connection.execute(
+            "SELECT position FROM follower WHERE name = %s FOR UPDATE", (self.source.name,)
+        ).fetchone()
+        if row is None:
+            raise HeadwaterError(
+                f"expected a cursor for the follower {self.source.name!r}, found none: run migrate"
+            )
+        return int(row[0])
+
+    def _move_cursor(self, connection: psycopg.Connection[Any], cursor: int, count: int) -> None:
+        connection.execute(
+            "UPDATE follower SET position = %s, processed = processed + %s, holder = %s,"
+            " updated_at = clock_timestamp() WHERE name = %s",
+            (cursor, count, self.holder, self.source.name),
+        )
+
+    def _park(self, connection: psycopg.Connection[Any], record: Record, error: Exception) -> Step:
+        code = error.code if isinstance(error, HeadwaterError) else type(error).__name__
+        log.error("follower.parked", follower=self.source.name, position=record.position, exc_info=error)
+        cursor = self.source.cursor(record)
+        with connection.transaction():
+            self._lock_cursor(connection)
+            connection.execute(
+                "INSERT INTO parked (follower, position, run_id, error_code, error) VALUES (%s, %s, %s, %s, %s)"
+                " ON CONFLICT (follower, position) DO UPDATE SET attempts = parked.attempts + 1,"
+                " error_code = excluded.error_code, error = excluded.error, parked_at = clock_timestamp()",
+                (self.source.name, record.position, getattr(record, "run_id", None), code, str(error)[:2000]),
+            )
+            self._move_cursor(connection, cursor, 1)
+        return Step(1, 1, cursor)
+
+
+def run_follower(
+    follower: Follower[Any],
+    connect: Callable[[], psycopg.Connection[Any]],
+    stop: threading.Event,
+    *,
+    poll_seconds: float,
+    lock_key: int,
+) -> None:
+    """Follow until `stop` is set: reconnect when the database was away, stand by while another holds the lock."""
+    while not stop.is_set():
+        try:
+            with connect() as connection:
+                connection.autocommit = True
+                connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(follower.source.channel)))
+                if _hold(connection, stop, lock_key, poll_seconds):
+                    _follow(follower, connection, stop, poll_seconds)
+        except psycopg.Error as error:
+            log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
+            stop.wait(0.5)
+
+
+def _hold(
+    connection: psycopg.Connection[Any], stop: threading.Event, lock_key: int, poll_seconds: float
+) -> bool:
+    """Wait for the advisory lock: only an optimisation, so that standbys do not queue on the cursor row."""
+    while not stop.is_set():
+        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key,)).fetchone()
+        if row is not None and row[0]:
+            return True
+        stop.wait(poll_seconds)
+    return False
+
+
+def _follow(
+    follower: Follower[Any], connection: psycopg.Connection[Any], stop: threading.Event, poll_seconds: float
+) -> None:
+    log.info("follower.holds", follower=follower.source.name, holder=follower.holder)
+    while not stop.is_set():
+        step = follower.step(connection)
+        if step.taken == 0:
+            for _ in connection.notifies(timeout=poll_seconds, stop_after=1):
+                break
+
+
+def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], position: int) -> None:
+    """Apply one parked record again in a transaction of its own; raise what it raises, and keep it parked then.
+
+    The cursor does not move: everything after the record has long been applied.
+    """
+    with connection.transaction():
+        connection.execute(
+            "SELECT position FROM follower WHERE name = %s FOR UPDATE", (follower.source.name,)
+        )
+        records = follower.source.read(connection, after=position - 1, limit=1)
+        if not records or records[0].position != position:
+            raise HeadwaterError(f"expected a record at position {position}, found none")
+        follower.source.apply(connection, records, resumed=True)
+        connection.execute(
+            "DELETE FROM parked WHERE follower = %s AND position = %s", (follower.source.name, position)
+        )

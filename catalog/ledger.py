@@ -1,0 +1,151 @@
+"""The ledger: append-only facts in PostgreSQL, in an order that equals the order of their commits.
+
+An append holds one advisory lock until its transaction ends and does nothing else, so positions become visible in
+order and a follower can never miss one (DESIGN, section 2).
+"""
+
+import datetime as dt
+import uuid
+import zlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from psycopg import sql
+
+from catalog.queries import load_queries
+
+QUERIES = load_queries(Path(__file__).with_name("ledger.sql"))
+
+#: Channel on which every commit of new facts is announced.
+FACTS_CHANNEL = "headwater_facts"
+
+APPEND_LOCK = 0x6865616477_01
+PARTITION_POSITIONS = 5_000_000
+#: A new partition is made when fewer positions than this are left in the last one.
+PARTITION_MARGIN = 1_000_000
+COMPRESSION_LEVEL = 1
+
+
+@dataclass(frozen=True, slots=True)
+class NewFact:
+    """A fact that is not in the ledger yet; `body` as received, `digest` 16 bytes that say when two are one."""
+
+    kind: str
+    digest: bytes
+    actor: str
+    body: bytes
+    event_time: dt.datetime | None = None
+    run_id: uuid.UUID | None = None
+    redactions: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Appended:
+    """Where a fact stands; `duplicate` when the ledger had it before."""
+
+    position: int
+    duplicate: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One immutable record. `received_at` is the database's clock, in ledger order."""
+
+    position: int
+    kind: str
+    received_at: dt.datetime
+    actor: str
+    run_id: uuid.UUID | None
+    digest: bytes
+    body: bytes
+
+
+def compress(body: bytes) -> bytes:
+    """Return the form in which a body is stored."""
+    return zlib.compress(body, COMPRESSION_LEVEL)
+
+
+def append_facts(
+    connection: psycopg.Connection[Any],
+    facts: Sequence[NewFact],
+    *,
+    compressed: Sequence[bytes] | None = None,
+) -> list[Appended]:
+    """Write the facts that the ledger does not have, in their order, within the caller's transaction.
+
+    Returns one `Appended` for each fact. The caller commits soon after: others wait on the append lock until then.
+    """
+    bodies = compressed if compressed is not None else [compress(fact.body) for fact in facts]
+    unique = {fact.digest: index for index, fact in reversed(list(enumerate(facts)))}
+    chosen = sorted(unique.values())
+    parameters = {
+        "kinds": [facts[i].kind for i in chosen],
+        "event_times": [facts[i].event_time for i in chosen],
+        "actors": [facts[i].actor for i in chosen],
+        "run_ids": [facts[i].run_id for i in chosen],
+        "digests": [facts[i].digest for i in chosen],
+        "redactions": ["\n".join(facts[i].redactions) for i in chosen],
+        "bodies": [bodies[i] for i in chosen],
+    }
+    connection.execute(QUERIES["lock_append"], {"key": APPEND_LOCK})
+    fresh: dict[bytes, int] = dict(connection.execute(QUERIES["append"], parameters).fetchall())
+    known: dict[bytes, int] = {}
+    if len(fresh) < len(chosen):
+        missing = [digest for digest in unique if digest not in fresh]
+        known = dict(connection.execute(QUERIES["known_positions"], {"digests": missing}).fetchall())
+    if fresh:
+        connection.execute(QUERIES["notify"])
+        # Positions of one append lie side by side, so about every 4,096th position looks ahead for a partition.
+        if max(fresh.values()) % 4096 < len(fresh):
+            ensure_partitions(connection)
+    result = []
+    for index, fact in enumerate(facts):
+        first = fact.digest in fresh and unique[fact.digest] == index
+        result.append(Appended(fresh.get(fact.digest) or known[fact.digest], duplicate=not first))
+    return result
+
+
+def ensure_partitions(connection: psycopg.Connection[Any]) -> None:
+    """Make sure that a partition holds the positions of the coming `PARTITION_MARGIN` facts."""
+    last = connection.execute("SELECT last_value FROM fact_position").fetchone()
+    names = {row[0] for row in connection.execute(QUERIES["partitions"])}
+    position = last[0] if last else 0
+    for number in {position // PARTITION_POSITIONS, (position + PARTITION_MARGIN) // PARTITION_POSITIONS}:
+        name = f"fact_{number:06d}"
+        if name not in names:
+            low, high = number * PARTITION_POSITIONS, (number + 1) * PARTITION_POSITIONS
+            statement = sql.SQL("CREATE TABLE {} PARTITION OF fact FOR VALUES FROM ({}) TO ({})").format(
+                sql.Identifier(name), low, high
+            )
+            connection.execute(statement)
+
+
+def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:
+    return [Fact(*row[:6], zlib.decompress(row[6])) for row in rows]
+
+
+def read_facts(connection: psycopg.Connection[Any], *, after: int, limit: int) -> list[Fact]:
+    """Return at most `limit` facts with a position greater than `after`, in ledger order."""
+    cursor = connection.cursor(binary=True)
+    return _facts(cursor.execute(QUERIES["read_after"], {"after": after, "limit": limit}).fetchall())
+
+
+def read_facts_at(connection: psycopg.Connection[Any], positions: Sequence[int]) -> list[Fact]:
+    """Return the facts at these positions, in ledger order."""
+    cursor = connection.cursor(binary=True)
+    return _facts(cursor.execute(QUERIES["read_positions"], {"positions": list(positions)}).fetchall())
+
+
+def read_run_facts(connection: psycopg.Connection[Any], run_id: uuid.UUID, *, limit: int) -> list[Fact]:
+    """Return at most `limit` facts that name the run, in ledger order."""
+    cursor = connection.cursor(binary=True)
+    return _facts(cursor.execute(QUERIES["read_run"], {"run_id": run_id, "limit": limit}).fetchall())
+
+
+def last_position(connection: psycopg.Connection[Any]) -> int:
+    """Return the position of the last fact, 0 when there is none."""
+    row = connection.execute(QUERIES["last_position"]).fetchone()
+    return int(row[0]) if row else 0

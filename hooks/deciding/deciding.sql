@@ -1,0 +1,125 @@
+-- name: runs_by_id
+SELECT id, pipeline, number, document_version, state, cause, actor, causal_depth, batch_open, attempt,
+       attempts_left, due_position, due_at, started_at, ended_at, exit_code, reason, cancel_requested
+FROM pipeline_run WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: runs_by_pipeline
+SELECT r.id, r.pipeline, r.number, r.document_version, r.state, r.cause, r.actor, r.causal_depth, r.batch_open,
+       r.attempt, r.attempts_left, r.due_position, r.due_at, r.started_at, r.ended_at, r.exit_code, r.reason,
+       r.cancel_requested
+FROM unnest(%(pipelines)s::text[], %(limits)s::int[]) AS p (name, most)
+CROSS JOIN LATERAL (
+    (SELECT * FROM pipeline_run h
+     WHERE h.pipeline = p.name AND h.state IN ('queued', 'launching', 'running', 'retrying'))
+    UNION ALL
+    (SELECT * FROM pipeline_run w
+     WHERE w.pipeline = p.name AND w.state IN ('pending', 'held') ORDER BY w.number LIMIT p.most)
+) AS r
+
+-- name: numbers
+SELECT name, next_number FROM pipeline WHERE name = ANY(%(names)s::text[])
+
+-- name: depths
+SELECT id, causal_depth FROM pipeline_run WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: queue_heads
+SELECT q.pipeline, q.input_id, q.sequence, q.version_id, q.at, q.depth
+FROM unnest(%(pipelines)s::text[], %(inputs)s::uuid[], %(limits)s::int[]) AS p (pipeline, input_id, most)
+CROSS JOIN LATERAL (
+    SELECT * FROM input_queue i WHERE i.pipeline = p.pipeline AND i.input_id = p.input_id
+    ORDER BY i.sequence LIMIT p.most
+) AS q
+
+-- name: queue_all
+SELECT pipeline, input_id, sequence, version_id, at, depth
+FROM input_queue WHERE pipeline = %(pipeline)s ORDER BY input_id, sequence
+
+-- name: enqueue
+INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
+SELECT * FROM unnest(%(pipelines)s::text[], %(inputs)s::uuid[], %(sequences)s::bigint[], %(versions)s::uuid[],
+                     %(ats)s::timestamptz[], %(depths)s::int[])
+
+-- name: dequeue
+DELETE FROM input_queue q
+USING unnest(%(pipelines)s::text[], %(inputs)s::uuid[], %(sequences)s::bigint[]) AS d (pipeline, input_id, sequence)
+WHERE q.pipeline = d.pipeline AND q.input_id = d.input_id AND q.sequence = d.sequence
+
+-- name: consume
+INSERT INTO consumption (pipeline, input_id, version_id, run_id, sequence)
+SELECT * FROM unnest(%(pipelines)s::text[], %(inputs)s::uuid[], %(versions)s::uuid[], %(runs)s::uuid[],
+                     %(sequences)s::bigint[])
+
+-- name: release
+WITH released AS (
+    DELETE FROM consumption WHERE run_id = %(run)s RETURNING pipeline, input_id, version_id, sequence
+)
+INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
+SELECT r.pipeline, r.input_id, r.sequence, r.version_id, v.at, %(depth)s
+FROM released r JOIN version_event v ON v.sequence = r.sequence
+
+-- name: save_runs
+INSERT INTO pipeline_run (id, pipeline, number, document_version, state, cause, actor, causal_depth, batch_open,
+    attempt, attempts_left, due_position, due_at, started_at, ended_at, exit_code, reason, cancel_requested)
+SELECT * FROM unnest(%(id)s::uuid[], %(pipeline)s::text[], %(number)s::bigint[], %(document_version)s::int[],
+    %(state)s::text[], %(cause)s::text[], %(actor)s::text[], %(causal_depth)s::int[], %(batch_open)s::boolean[],
+    %(attempt)s::int[], %(attempts_left)s::int[], %(due_position)s::bigint[], %(due_at)s::timestamptz[],
+    %(started_at)s::timestamptz[], %(ended_at)s::timestamptz[], %(exit_code)s::int[], %(reason)s::text[],
+    %(cancel_requested)s::boolean[])
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, causal_depth = excluded.causal_depth,
+    batch_open = excluded.batch_open, attempt = excluded.attempt, attempts_left = excluded.attempts_left,
+    started_at = excluded.started_at, ended_at = excluded.ended_at, exit_code = excluded.exit_code,
+    reason = excluded.reason, cancel_requested = excluded.cancel_requested
+
+-- name: save_numbers
+UPDATE pipeline p SET next_number = n.number
+FROM unnest(%(names)s::text[], %(numbers)s::bigint[]) AS n (name, number) WHERE p.name = n.name
+
+-- name: save_transitions
+INSERT INTO pipeline_run_transition (run_id, from_state, to_state, attempt, at, position, actor, reason)
+SELECT * FROM unnest(%(runs)s::uuid[], %(sources)s::text[], %(targets)s::text[], %(attempts)s::int[],
+    %(ats)s::timestamptz[], %(positions)s::bigint[], %(actors)s::text[], %(reasons)s::text[])
+
+-- name: save_decisions
+INSERT INTO decision (id, pipeline, run_id, verdict, reason, rules, inputs, position, at)
+SELECT id, pipeline, run_id, verdict, reason, rules::jsonb, inputs::jsonb, position, at
+FROM unnest(%(ids)s::uuid[], %(pipelines)s::text[], %(runs)s::uuid[], %(verdicts)s::text[], %(reasons)s::text[],
+    %(rules)s::text[], %(inputs)s::text[], %(positions)s::bigint[], %(ats)s::timestamptz[])
+    AS d (id, pipeline, run_id, verdict, reason, rules, inputs, position, at)
+
+-- name: save_results
+INSERT INTO command_result (position, accepted, code, message, result)
+SELECT position, accepted, code, message, result::jsonb
+FROM unnest(%(positions)s::bigint[], %(accepted)s::boolean[], %(codes)s::text[], %(messages)s::text[],
+    %(results)s::text[]) AS r (position, accepted, code, message, result)
+
+-- name: claim_for_cancel
+INSERT INTO attempt_claim (run_id, attempt, host) VALUES (%(run)s, %(attempt)s, '')
+ON CONFLICT (run_id, attempt) DO NOTHING RETURNING host
+
+-- name: claim_host
+SELECT host FROM attempt_claim WHERE run_id = %(run)s AND attempt = %(attempt)s
+
+-- name: registry
+SELECT p.name, p.state, p.position, d.version, d.body
+FROM pipeline p JOIN document d ON d.kind = 'Pipeline' AND d.name = p.name AND d.version = p.document_version
+WHERE p.state <> 'deleted'
+
+-- name: document_bodies
+SELECT d.name, d.version, d.body FROM document d
+JOIN unnest(%(names)s::text[], %(versions)s::int[]) AS w (name, version)
+  ON d.name = w.name AND d.version = w.version
+WHERE d.kind = 'Pipeline'
+
+-- name: installation
+SELECT id FROM installation
+
+-- name: version_events_since
+SELECT v.sequence, v.position, v.at, v.kind, v.version_id, v.dataset_ids, v.run_ids
+FROM version_event v WHERE v.kind = 'published' AND v.dataset_ids && %(datasets)s::uuid[]
+ORDER BY v.sequence
+
+-- name: current_version_events
+SELECT DISTINCT ON (d.dataset_id) e.sequence, e.position, e.at, e.kind, e.version_id, e.dataset_ids, e.run_ids
+FROM dataset_version d JOIN version_event e ON e.version_id = d.id AND e.kind = 'published'
+WHERE d.dataset_id = ANY(%(datasets)s::uuid[]) AND d.state = 'published'
+ORDER BY d.dataset_id, d.time DESC, d.id DESC

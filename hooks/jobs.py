@@ -1,0 +1,52 @@
+"""The job queue: how a job is enqueued in the transaction of the state that made it necessary (procrastinate)."""
+
+import datetime as dt
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import psycopg
+from procrastinate import SyncPsycopgConnector
+from procrastinate import jobs as procrastinate_jobs
+from procrastinate.manager import JobManager
+
+#: Queue of jobs that any worker with launchers may take; jobs about a claimed attempt go to its host's queue.
+LAUNCH_QUEUE = "launch"
+
+
+def host_queue(host: str) -> str:
+    """Return the queue of jobs that only this host may do."""
+    return f"host:{host}"
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A job to enqueue; `at` None means now."""
+
+    task: str
+    queue: str
+    arguments: Mapping[str, Any]
+    at: dt.datetime | None = None
+
+
+# Only the caller's connection is ever used, so the connector is never opened.
+_MANAGER = JobManager(SyncPsycopgConnector())
+
+
+def enqueue_jobs(connection: psycopg.Connection[Any], jobs: Sequence[Job]) -> None:
+    """Write the jobs within the caller's transaction; workers hear of them when it commits."""
+    if not jobs:
+        return
+    rows = [
+        procrastinate_jobs.Job(
+            id=None,
+            queue=job.queue,
+            lock=None,
+            queueing_lock=None,
+            task_name=job.task,
+            task_kwargs=dict(job.arguments),
+            scheduled_at=job.at,
+        )
+        for job in jobs
+    ]
+    _MANAGER.batch_defer_jobs(rows, connection=connection)

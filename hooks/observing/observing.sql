@@ -1,0 +1,137 @@
+-- name: known_datasets
+SELECT id FROM dataset WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: jobs
+SELECT id, shape_at, shape_tiebreak, shape_hash FROM job WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: aliases
+SELECT dataset_id, alias_id, since FROM dataset_alias WHERE dataset_id = ANY(%(ids)s::uuid[])
+
+-- name: parents
+SELECT job_id, parent_id, since FROM job_parent WHERE job_id = ANY(%(ids)s::uuid[])
+
+-- name: classes
+SELECT c.dataset_id, m.dataset_id
+FROM dataset_class c JOIN dataset_class m USING (class_id) WHERE c.dataset_id = ANY(%(ids)s::uuid[])
+
+-- name: runs
+SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
+FROM run WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: children
+SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
+FROM run WHERE parent_run_id = ANY(%(ids)s::uuid[]) AND id <> ALL(%(ids)s::uuid[])
+
+-- name: descendants
+SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
+FROM run WHERE root_run_id = %(root)s
+
+-- name: version
+SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
+       row_count, byte_count, digest, position
+FROM dataset_version WHERE id = %(id)s
+
+-- name: shape
+SELECT body FROM shape WHERE hash = %(hash)s
+
+-- name: shape_before
+SELECT at, tiebreak, hash FROM job_shape
+WHERE job_id = %(job)s AND (at, tiebreak) < (%(at)s, %(tiebreak)s) ORDER BY at DESC, tiebreak DESC LIMIT 1
+
+-- name: shape_after
+SELECT at, tiebreak, hash FROM job_shape
+WHERE job_id = %(job)s AND (at, tiebreak) > (%(at)s, %(tiebreak)s) ORDER BY at, tiebreak LIMIT 1
+
+-- name: shape_last
+SELECT at, tiebreak, hash FROM job_shape WHERE job_id = %(job)s ORDER BY at DESC, tiebreak DESC LIMIT 1
+
+-- name: shape_remove
+DELETE FROM job_shape WHERE job_id = %(job)s AND at = %(at)s AND tiebreak = %(tiebreak)s
+
+-- name: save_datasets
+INSERT INTO dataset (id, namespace, name, first_seen_at, position)
+SELECT * FROM unnest(%(ids)s::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
+                     %(positions)s::bigint[])
+ON CONFLICT (id) DO NOTHING
+
+-- name: save_jobs
+INSERT INTO job (id, namespace, name, first_seen_at, position)
+SELECT * FROM unnest(%(ids)s::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
+                     %(positions)s::bigint[])
+ON CONFLICT (id) DO NOTHING
+
+-- name: save_job_shapes
+UPDATE job j SET shape_at = s.at, shape_tiebreak = s.tiebreak, shape_hash = s.hash
+FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+     AS s (id, at, tiebreak, hash)
+WHERE j.id = s.id
+
+-- name: save_shapes
+INSERT INTO shape (hash, body)
+SELECT * FROM unnest(%(hashes)s::bytea[], %(bodies)s::bytea[]) ON CONFLICT (hash) DO NOTHING
+
+-- name: save_points
+INSERT INTO job_shape (job_id, at, tiebreak, hash)
+SELECT * FROM unnest(%(jobs)s::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+ON CONFLICT (job_id, at, tiebreak) DO UPDATE SET hash = excluded.hash
+
+-- name: save_aliases
+INSERT INTO dataset_alias (dataset_id, alias_id, type, since)
+SELECT * FROM unnest(%(datasets)s::uuid[], %(aliases)s::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
+ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = least(dataset_alias.since, excluded.since)
+
+-- name: save_classes
+INSERT INTO dataset_class (dataset_id, class_id)
+SELECT * FROM unnest(%(datasets)s::uuid[], %(classes)s::uuid[])
+ON CONFLICT (dataset_id) DO UPDATE SET class_id = excluded.class_id
+
+-- name: save_parents
+INSERT INTO job_parent (job_id, parent_id, since)
+SELECT * FROM unnest(%(jobs)s::uuid[], %(parents)s::uuid[], %(sinces)s::timestamptz[])
+ON CONFLICT (job_id, parent_id) DO UPDATE SET since = least(job_parent.since, excluded.since)
+
+-- name: save_runs
+INSERT INTO run (id, job_id, state, started_at, ended_at, parent_run_id, root_run_id, bounded_at, merged, position)
+SELECT * FROM unnest(%(ids)s::uuid[], %(jobs)s::uuid[], %(states)s::text[], %(starts)s::timestamptz[],
+    %(ends)s::timestamptz[], %(parents)s::uuid[], %(roots)s::uuid[], %(bounds)s::timestamptz[], %(merged)b::bytea[],
+    %(positions)s::bigint[])
+ON CONFLICT (id) DO UPDATE SET job_id = excluded.job_id, state = excluded.state, started_at = excluded.started_at,
+    ended_at = excluded.ended_at, parent_run_id = excluded.parent_run_id, root_run_id = excluded.root_run_id,
+    bounded_at = excluded.bounded_at, merged = excluded.merged
+
+-- name: save_schemas
+INSERT INTO dataset_schema (hash, fields)
+SELECT * FROM unnest(%(hashes)s::text[], %(fields)b::bytea[]) ON CONFLICT (hash) DO NOTHING
+
+-- name: save_versions
+INSERT INTO dataset_version (id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle,
+    schema_hash, row_count, byte_count, digest, position)
+SELECT * FROM unnest(%(id)s::uuid[], %(dataset_id)s::uuid[], %(state)s::text[], %(origin)s::text[],
+    %(time)s::timestamptz[], %(event_time)s::timestamptz[], %(run_id)s::uuid[], %(partition)s::text[],
+    %(version)s::text[], %(lifecycle)s::text[], %(schema_hash)s::text[], %(row_count)s::bigint[],
+    %(byte_count)s::bigint[], %(digest)s::text[], %(position)s::bigint[])
+ON CONFLICT (id) DO UPDATE SET state = excluded.state, origin = excluded.origin, time = excluded.time,
+    event_time = excluded.event_time, run_id = excluded.run_id, lifecycle = excluded.lifecycle,
+    schema_hash = excluded.schema_hash, row_count = excluded.row_count, byte_count = excluded.byte_count,
+    digest = excluded.digest
+
+-- name: save_version_events
+INSERT INTO version_event (position, at, kind, version_id, dataset_ids, run_ids)
+SELECT position, at, kind, version_id, string_to_array(dataset_ids, ',')::uuid[], string_to_array(run_ids, ',')::uuid[]
+FROM unnest(%(positions)s::bigint[], %(ats)s::timestamptz[], %(kinds)s::text[], %(versions)s::uuid[],
+            %(datasets)s::text[], %(runs)s::text[]) WITH ORDINALITY
+     AS e (position, at, kind, version_id, dataset_ids, run_ids, ordinal)
+ORDER BY ordinal
+RETURNING sequence, position, at, kind, version_id, dataset_ids, run_ids
+
+-- name: save_observations
+INSERT INTO observation (position, kind, body)
+SELECT position, kind, body
+FROM unnest(%(positions)s::bigint[], %(kinds)s::text[], %(bodies)b::bytea[]) WITH ORDINALITY
+     AS o (position, kind, body, ordinal)
+ORDER BY ordinal
+
+-- name: scopes
+SELECT body FROM (
+    SELECT DISTINCT ON (name) body, deleted FROM document WHERE kind = 'VersionScope' ORDER BY name, version DESC
+) AS latest WHERE NOT deleted

@@ -1,0 +1,361 @@
+"""Stage 1 over one batch: facts become runs, versions and observations, in the caller's transaction."""
+
+import dataclasses
+import datetime as dt
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any, assert_never
+
+import orjson
+import psycopg
+
+from catalog.facts import OPENLINEAGE_KINDS, FactKind
+from catalog.keys import DatasetKey, JobKey
+from catalog.ledger import Fact
+from catalog.openlineage.events import DatasetEvent, DatasetReference, JobEvent, RunEvent, parse_event
+from catalog.openlineage.merge import MergedRun
+from catalog.openlineage.shape import Shape, shape_of
+from hooks.deciding.records import VersionEvent
+from hooks.observing.history import restate
+from hooks.observing.memory import Memory
+from hooks.observing.scopes import ScopeRules, by_root_run, load_scopes
+from hooks.observing.versions import (
+    DISPUTED,
+    PARTIAL,
+    PUBLISHED,
+    VersionRow,
+    run_outcome,
+    version_id,
+    version_of_dataset_event,
+    versions_of_root,
+    versions_of_run,
+)
+from hooks.observing.working_set import QUERIES, RunRow, WorkingSet
+
+#: A chain of parents longer than this is cut: it names itself, or nobody can read it.
+MAX_ANCESTORS = 32
+
+
+class ObservingStage:
+    """Merges what is heard; remembers known entities between batches."""
+
+    def __init__(self) -> None:
+        self._memory = Memory()
+        self._scopes: ScopeRules | None = None
+
+    def forget(self) -> None:
+        """Drop everything remembered, because a transaction did not commit or another holder may have worked."""
+        self._memory = Memory()
+        self._scopes = None
+
+    def forget_rules(self) -> None:
+        """Read the documents again: one of them changed."""
+        self._scopes = None
+
+    def apply(self, connection: psycopg.Connection[Any], facts: Sequence[Fact]) -> list[VersionEvent]:
+        """Apply the batch; return the records it added to the version log, in order."""
+        heard = [
+            (fact, parse_event(fact.body, fact.digest) if fact.kind in OPENLINEAGE_KINDS else None)
+            for fact in facts
+            if fact.kind in OPENLINEAGE_KINDS or fact.kind == FactKind.VERSION_REPORT
+        ]
+        if not heard:
+            return []
+        if self._scopes is None:
+            self._scopes = load_scopes(connection, QUERIES["scopes"])
+        self._memory = self._memory.bounded()
+        working_set = WorkingSet(connection, self._memory)
+        _load(working_set, heard)
+        observer = _Observer(working_set, self._scopes)
+        for fact, event in heard:
+            match event:
+                case RunEvent():
+                    observer.run(fact, event)
+                case DatasetEvent():
+                    observer.dataset(fact, event)
+                case JobEvent():
+                    observer.job(fact, event)
+                case None:
+                    observer.report(fact)
+                case _:
+                    assert_never(event)
+        return working_set.flush()
+
+
+def _load(
+    working_set: WorkingSet, heard: Iterable[tuple[Fact, RunEvent | DatasetEvent | JobEvent | None]]
+) -> None:
+    run_ids: set[uuid.UUID] = set()
+    parent_ids: set[uuid.UUID] = set()
+    jobs: set[uuid.UUID] = set()
+    datasets: set[uuid.UUID] = set()
+    aliased: set[uuid.UUID] = set()
+    references: list[DatasetReference] = []
+    for fact, event in heard:
+        match event:
+            case RunEvent():
+                run_ids.add(event.run_id)
+                jobs.add(event.job.id)
+                if (parent := event.parent) is not None:
+                    parent_ids.add(parent.run.run_id)
+                    jobs.add(parent.run.job.id)
+                references += event.inputs
+                references += event.outputs
+            case JobEvent():
+                jobs.add(event.job.id)
+                references += event.inputs
+                references += event.outputs
+            case DatasetEvent():
+                references.append(event.dataset)
+            case None:
+                body = orjson.loads(fact.body)
+                datasets.add(DatasetKey(body["namespace"], body["name"]).id)
+            case _:
+                assert_never(event)
+    for reference in references:
+        datasets.add(reference.key.id)
+        if reference.aliases:
+            aliased.add(reference.key.id)
+            aliased.update(alias.key.id for alias in reference.aliases)
+    working_set.load(
+        run_ids=run_ids,
+        parent_ids=parent_ids,
+        datasets=datasets | aliased,
+        jobs=jobs,
+        aliased=aliased,
+        written=datasets,
+    )
+
+
+class _Observer:
+    """Applies one fact after another to a working set."""
+
+    def __init__(self, working_set: WorkingSet, scopes: ScopeRules) -> None:
+        self._set = working_set
+        self._scopes = scopes
+
+    def run(self, fact: Fact, event: RunEvent) -> None:
+        """Merge an event into its run."""
+        self._see_references(fact, event.event_time, [*event.inputs, *event.outputs])
+        self._set.see_schemas(event.schemas)
+        known = self._set.runs.get(event.run_id)
+        before = known.merged if known is not None else MergedRun()
+        merged = before.merge_event(event)
+        if known is not None and merged == before:
+            return
+        job = merged.job
+        job_id = self._set.see_job(job, event.event_time, fact.position)
+        self._see_parent(fact, event, job)
+        bounded_at = known.bounded_at if known is not None else None
+        if _end_of(before, known) != (ended := run_outcome(merged)) and ended is not None:
+            bounded_at = fact.received_at
+        parent = merged.parent
+        row = RunRow(
+            id=event.run_id,
+            job_id=job_id,
+            parent_run_id=None if parent is None else parent.run.run_id,
+            root_run_id=known.root_run_id if known is not None else event.run_id,
+            position=known.position if known is not None else fact.position,
+            bounded_at=bounded_at,
+            merged=merged,
+        )
+        self._set.save_run(row)
+        self._set_root(row, known)
+        self._restate_lineage(fact, known, row)
+        if ended is not None:
+            self._make_versions(
+                fact, row, before_ended=known is not None and _end_of(before, known) is not None
+            )
+
+    def _see_parent(self, fact: Fact, event: RunEvent, job: JobKey) -> None:
+        parent = event.parent
+        if parent is not None:
+            self._set.see_job(parent.run.job, event.event_time, fact.position)
+            self._set.see_parent(job, parent.run.job, event.event_time, fact.position)
+
+    def _see_references(self, fact: Fact, at: dt.datetime, references: Iterable[DatasetReference]) -> None:
+        for reference in references:
+            self._set.see_dataset(reference.key, at, fact.position)
+            for alias in reference.aliases:
+                self._set.see_dataset(alias.key, at, fact.position)
+                self._set.see_alias(reference.key, alias.key, alias.type, at, fact.position)
+
+    # Roots -----------------------------------------------------------------------------------------------
+
+    def _set_root(self, row: RunRow, known: RunRow | None) -> None:
+        root = self._root_of(row)
+        if root == row.root_run_id and (known is not None or root == row.id):
+            return
+        row.root_run_id = root
+        if known is not None:
+            self._set.load_children([row.id])
+        changed = [row]
+        for _ in range(MAX_ANCESTORS):
+            # Runs that came before their parent learn the root from it now.
+            below = [child for parent in changed for child in self._set.children_of(parent.id)]
+            changed = [child for child in below if self._root_of(child) != child.root_run_id]
+            if not changed:
+                return
+            for child in changed:
+                child.root_run_id = self._root_of(child)
+                self._set.save_run(child)
+            self._set.load_children([child.id for child in changed])
+
+    def _root_of(self, row: RunRow) -> uuid.UUID:
+        parent = row.merged.parent
+        if parent is None:
+            return row.id
+        if parent.root is not None:
+            return parent.root.run_id
+        above = self._set.runs.get(parent.run.run_id)
+        if above is None or above.root_run_id == row.id:
+            return parent.run.run_id
+        return above.root_run_id
+
+    # Lineage ---------------------------------------------------------------------------------------------
+
+    def _restate_lineage(self, fact: Fact, known: RunRow | None, row: RunRow) -> None:
+        if not row.merged.has_complete:
+            return
+        old = None if known is None else _statement(known.merged)
+        new = _statement(row.merged)
+        old_job = None if known is None else known.merged.job
+        if old is not None and old_job is not None and old_job != row.merged.job:
+            restate(self._set, old_job, row.id, old=old, new=None, position=fact.position)
+            old = None
+        if new is not None:
+            # A lineage facet may name datasets and jobs that are neither inputs nor outputs.
+            self._see_shape(new[1], new[0], fact.position)
+        restate(self._set, row.merged.job, row.id, old=old, new=new, position=fact.position)
+
+    def _see_shape(self, shape: Shape, at: dt.datetime, position: int) -> None:
+        if shape.flows is None:
+            return
+        keys = [*shape.inputs, *shape.outputs]
+        jobs = [*shape.job_inputs, *shape.job_outputs]
+        self._set._load_entities({key.id for key in keys}, {key.id for key in jobs})  # noqa: SLF001
+        for key in keys:
+            self._set.see_dataset(key, at, position)
+        for job in jobs:
+            self._set.see_job(job, at, position)
+
+    # Versions --------------------------------------------------------------------------------------------
+
+    def _make_versions(self, fact: Fact, row: RunRow, *, before_ended: bool) -> None:
+        if self._scopes:
+            self._make_root_versions(fact, row)
+            if by_root_run(self._scopes, row.merged.job):
+                return
+        bounded_at = row.bounded_at or fact.received_at
+        for version in versions_of_run(row.id, row.merged, bounded_at=bounded_at, position=fact.position):
+            if not before_ended and version.version is None:
+                # A run that had not ended made no version under its own identity.
+                self._set.versions.setdefault(version.id, None)
+            self._publish(fact, version, row)
+
+    def _make_root_versions(self, fact: Fact, row: RunRow) -> None:
+        root = self._set.runs.get(row.root_run_id)
+        if root is None:
+            self._set._load_runs("runs", {"ids": [row.root_run_id]})  # noqa: SLF001
+            root = self._set.runs.get(row.root_run_id)
+        if root is None or run_outcome(root.merged) is None:
+            return
+        writers = [
+            (run.id, run.merged)
+            for run in {root.id: root, **{run.id: run for run in self._set.with_root(root.id)}}.values()
+            if by_root_run(self._scopes, run.merged.job)
+        ]
+        bounded_at = root.bounded_at or fact.received_at
+        for version in versions_of_root(
+            root.id, root.merged, writers, bounded_at=bounded_at, position=fact.position
+        ):
+            self._publish(fact, version, root)
+
+    def _publish(self, fact: Fact, version: VersionRow, run: RunRow | None) -> None:
+        known = self._set.version(version.id)
+        if known is not None:
+            if known.run_id != version.run_id and version.rank <= known.rank:
+                return
+            version = dataclasses.replace(version, position=known.position)
+            if version == known:
+                return
+        self._set.save_version(version)
+        was = None if known is None else known.state
+        if version.state == was:
+            return
+        run_ids = [] if run is None else _chain(run)
+        if was not in (PUBLISHED, DISPUTED) and version.state in (PUBLISHED, DISPUTED):
+            self._set.announce(PUBLISHED, version, fact.received_at, fact.position, run_ids)
+        if version.state in (DISPUTED, PARTIAL):
+            self._set.announce(version.state, version, fact.received_at, fact.position, run_ids)
+
+    # Statements outside runs -----------------------------------------------------------------------------
+
+    def dataset(self, fact: Fact, event: DatasetEvent) -> None:
+        """Take a DatasetEvent: the dataset, its aliases, a version."""
+        self._see_references(fact, event.event_time, [event.dataset])
+        self._set.see_schemas(event.schemas)
+        version = version_of_dataset_event(
+            event.dataset,
+            event.digest,
+            event_time=event.event_time,
+            received_at=fact.received_at,
+            position=fact.position,
+        )
+        if version is not None:
+            self._publish(fact, version, None)
+
+    def job(self, fact: Fact, event: JobEvent) -> None:
+        """Take a JobEvent: the job, what it reads and writes."""
+        self._see_references(fact, event.event_time, [*event.inputs, *event.outputs])
+        self._set.see_schemas(event.schemas)
+        self._set.see_job(event.job, event.event_time, fact.position)
+        shape = shape_of(event)
+        if shape is not None:
+            self._see_shape(shape, event.event_time, fact.position)
+            tiebreak = uuid.UUID(bytes=event.digest)
+            new = (event.event_time, shape)
+            restate(self._set, event.job, tiebreak, old=None, new=new, position=fact.position)
+
+    def report(self, fact: Fact) -> None:
+        """Take a version report."""
+        body = orjson.loads(fact.body)
+        key = DatasetKey(body["namespace"], body["name"])
+        time = dt.datetime.fromisoformat(body["time"])
+        dataset = self._set.see_dataset(key, time, fact.position)
+        version = VersionRow(
+            id=version_id(dataset, f"report {body['key']}", body["partition"]),
+            dataset_id=dataset,
+            state=PUBLISHED,
+            origin="report",
+            time=min(time, fact.received_at),
+            event_time=time,
+            run_id=None,
+            partition=body["partition"],
+            version=None,
+            lifecycle=None,
+            schema_hash=None,
+            row_count=body["rows"],
+            byte_count=body["bytes"],
+            digest=body["digest"],
+            position=fact.position,
+        )
+        self._publish(fact, version, None)
+
+
+def _end_of(before: MergedRun, known: RunRow | None) -> tuple[str, dt.datetime] | None:
+    return None if known is None else run_outcome(before)
+
+
+def _statement(merged: MergedRun) -> tuple[dt.datetime, Shape] | None:
+    """Return when and what a completed run says of its job's lineage."""
+    if merged.complete_time is None:
+        return None
+    shape = shape_of(merged)
+    return None if shape is None else (merged.complete_time, shape)
+
+
+def _chain(run: RunRow) -> list[uuid.UUID]:
+    """Return the runs by which a version's cause is found, nearest first."""
+    candidates = [run.id, run.parent_run_id, run.root_run_id]
+    return list(dict.fromkeys(found for found in candidates if found is not None))

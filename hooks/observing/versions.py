@@ -1,0 +1,175 @@
+"""Which versions of datasets a run, a dataset event or a report makes: a pure function of what is known of it.
+
+Source: DESIGN section 5a, "Versions".
+"""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catalog.keys import DatasetKey, name_based_uuid
+from catalog.openlineage.events import DatasetReference
+from catalog.openlineage.merge import MergedRun
+
+#: A version that triggers is `published`; of a failed run `partial`; `disputed` when a failure followed the success.
+PUBLISHED, PARTIAL, DISPUTED = "published", "partial", "disputed"
+
+
+@dataclass(frozen=True, slots=True)
+class VersionRow:
+    """A row of `dataset_version`; field names equal column names."""
+
+    id: uuid.UUID
+    dataset_id: uuid.UUID
+    state: str
+    origin: str
+    time: dt.datetime
+    event_time: dt.datetime
+    run_id: uuid.UUID | None
+    partition: str | None
+    version: str | None
+    lifecycle: str | None
+    schema_hash: str | None
+    row_count: int | None
+    byte_count: int | None
+    digest: str | None
+    position: int
+
+    @property
+    def rank(self) -> tuple[bool, dt.datetime, uuid.UUID]:
+        """Which of two runs that made one version tells its row: the greater."""
+        return (self.state != PARTIAL, self.event_time, self.run_id or uuid.UUID(int=0))
+
+
+def version_id(dataset: uuid.UUID, identity: str, partition: str | None) -> uuid.UUID:
+    """Return the identity of a version: its dataset, what made it, and the partition."""
+    return name_based_uuid("version", str(dataset), identity, partition or "")
+
+
+def _row(
+    reference: DatasetReference,
+    identity: str,
+    *,
+    state: str,
+    origin: str,
+    time: dt.datetime,
+    event_time: dt.datetime,
+    run_id: uuid.UUID | None,
+    position: int,
+) -> VersionRow:
+    dataset = reference.key.id
+    made_by = f"version {reference.version}" if reference.version is not None else identity
+    return VersionRow(
+        id=version_id(dataset, made_by, reference.partition),
+        dataset_id=dataset,
+        state=state,
+        origin=origin,
+        time=time,
+        event_time=event_time,
+        run_id=run_id,
+        partition=reference.partition,
+        version=reference.version,
+        lifecycle=reference.lifecycle,
+        schema_hash=reference.schema,
+        row_count=reference.row_count,
+        byte_count=reference.byte_count,
+        digest=None,
+        position=position,
+    )
+
+
+def run_outcome(run: MergedRun) -> tuple[str, dt.datetime] | None:
+    """Return the state of the versions that the run makes and the time of its end, None while it has not ended."""
+    if run.has_complete and run.complete_time is not None:
+        return (DISPUTED if run.disputed else PUBLISHED), run.complete_time
+    if run.state in ("FAIL", "ABORT") and run.ended_at is not None:
+        return PARTIAL, run.ended_at
+    return None
+
+
+def versions_of_run(
+    run_id: uuid.UUID, run: MergedRun, *, bounded_at: dt.datetime, position: int
+) -> list[VersionRow]:
+    """Return the versions that the run makes by itself (`scope: run`)."""
+    outcome = run_outcome(run)
+    if outcome is None:
+        return []
+    state, ended_at = outcome
+    return [
+        _row(
+            reference,
+            f"run {run_id}",
+            state=state,
+            origin="run",
+            time=min(ended_at, bounded_at),
+            event_time=ended_at,
+            run_id=run_id,
+            position=position,
+        )
+        for reference in run.outputs.values()
+        if reference.changes_content
+    ]
+
+
+def versions_of_root(
+    root_id: uuid.UUID,
+    root: MergedRun,
+    writers: Iterable[tuple[uuid.UUID, MergedRun]],
+    *,
+    bounded_at: dt.datetime,
+    position: int,
+) -> list[VersionRow]:
+    """Return one version of each dataset that the completed steps of an ended root run wrote (`scope: rootRun`).
+
+    Of several steps that wrote a dataset, the one that ended last describes the version.
+    """
+    outcome = run_outcome(root)
+    if outcome is None:
+        return []
+    state, ended_at = outcome
+    written: dict[DatasetKey, tuple[dt.datetime, uuid.UUID, DatasetReference]] = {}
+    for run_id, run in writers:
+        if not run.has_complete or run.complete_time is None:
+            continue
+        for key, reference in run.outputs.items():
+            if reference.changes_content:
+                candidate = (run.complete_time, run_id, reference)
+                if key not in written or candidate[:2] > written[key][:2]:
+                    written[key] = candidate
+    return [
+        _row(
+            reference,
+            f"run {root_id}",
+            state=state,
+            origin="rootRun",
+            time=min(ended_at, bounded_at),
+            event_time=ended_at,
+            run_id=root_id,
+            position=position,
+        )
+        for _, _, reference in written.values()
+    ]
+
+
+def version_of_dataset_event(
+    reference: DatasetReference,
+    digest: bytes,
+    *,
+    event_time: dt.datetime,
+    received_at: dt.datetime,
+    position: int,
+) -> VersionRow | None:
+    """Return the version that a DatasetEvent makes; DROP, RENAME and ALTER make none."""
+    if not reference.changes_content:
+        return None
+    return _row(
+        reference,
+        f"event {digest.hex()}",
+        state=PUBLISHED,
+        origin="datasetEvent",
+        time=min(event_time, received_at),
+        event_time=event_time,
+        run_id=None,
+        position=position,
+    )

@@ -1,0 +1,77 @@
+"""Fixtures that every kind of test shares: a real PostgreSQL for the session, a migrated database for each test."""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from sqlalchemy import Engine
+
+from catalog.database import create_database_engine
+from catalog.migrations import migrate
+from tests.services.postgresql import drop_database, embedded_cluster, fresh_database
+
+PROJECT = Path(__file__).parent.parent
+DATA = Path(os.environ.get("HEADWATER_TEST_DATA", PROJECT.parent / "shared" / "data"))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect, and say so, what needs material that is not here."""
+    if DATA.is_dir():
+        return
+    selected = [item for item in items if item.get_closest_marker("interop") is None]
+    deselected = [item for item in items if item.get_closest_marker("interop") is not None]
+    if deselected:
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = selected
+        reporter = config.pluginmanager.get_plugin("terminalreporter")
+        if reporter is not None:
+            reporter.write_line(f"{len(deselected)} interop tests deselected: there is no folder {DATA}")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session, exitstatus: int) -> None:
+    """Fail a session in which a test was skipped: a skip is a test that did not run."""
+    reporter = session.config.pluginmanager.get_plugin("terminalreporter")
+    if reporter is not None and reporter.stats.get("skipped") and exitstatus == pytest.ExitCode.OK:
+        reporter.write_line("a test was skipped, which counts as a failure", red=True)
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+@pytest.fixture(scope="session")
+def interop_data() -> Path:
+    """The folder with real material that nobody in this project wrote."""
+    return DATA
+
+
+@pytest.fixture(scope="session")
+def cluster_url() -> Iterator[str]:
+    """The URL of a PostgreSQL that lives for the session."""
+    with embedded_cluster() as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template_database(cluster_url: str) -> str:
+    """The name of a migrated database to copy."""
+    url = fresh_database(cluster_url)
+    engine = create_database_engine(url, pool_size=1, application_name="headwater-test")
+    migrate(engine)
+    engine.dispose()
+    return url.split("?", maxsplit=1)[0].rsplit("/", 1)[1]
+
+
+@pytest.fixture
+def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
+    """The URL of a migrated database of the test's own."""
+    url = fresh_database(cluster_url, template_database)
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture
+def engine(database_url: str) -> Iterator[Engine]:
+    """An engine on the test's own database."""
+    engine = create_database_engine(database_url, pool_size=5, application_name="headwater-test")
+    yield engine
+    engine.dispose()

@@ -1,0 +1,45 @@
+"""From facts to due runs, in the database, without processes."""
+
+import uuid
+
+import psycopg
+import pytest
+
+from tests.support.spine import (
+    T0,
+    append,
+    apply_fact,
+    connect,
+    fact_of_event,
+    follow,
+    parked,
+    pipeline_body,
+    run_event,
+)
+
+
+@pytest.fixture
+def connection(database_url: str):
+    with connect(database_url) as found:
+        yield found
+
+
+def test_a_completed_run_makes_a_version_and_starts_the_pipeline_that_reads_it(
+    connection: psycopg.Connection,
+) -> None:
+    append(connection, [apply_fact(pipeline_body("p", "raw"))])
+    run = uuid.uuid4()
+    append(connection, [fact_of_event(run_event(run, "START", outputs=["raw"]))])
+    follow(connection)
+    # A run that has only started makes nothing due.
+    assert connection.execute("SELECT count(*) FROM pipeline_run").fetchone() == (0,)
+    append(connection, [fact_of_event(run_event(run, "COMPLETE", outputs=["raw"]))])
+    follow(connection)
+    assert parked(connection) == []
+    assert connection.execute("SELECT state, row_count FROM dataset_version").fetchall() == [("published", None)]
+    assert connection.execute("SELECT pipeline, state, attempt FROM pipeline_run").fetchall() == [("p", "queued", 1)]
+    assert connection.execute("SELECT task_name, queue_name FROM procrastinate_jobs").fetchall() == [
+        ("headwater.launch", "launch")
+    ]
+    assert connection.execute("SELECT verdict FROM decision").fetchall() == [("start",)]
+    assert T0 is not None

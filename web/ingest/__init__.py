@@ -1,0 +1,1 @@
+"""Taking in: events and reports are validated, committed in groups, and only then acknowledged."""

@@ -1,0 +1,137 @@
+"""Group commit: requests that arrive while a commit is under way share the next one.
+
+Nothing is acknowledged before its transaction has committed. What waits is bounded in bytes; beyond that the caller is
+told to come back, so that memory is never the buffer.
+"""
+
+import asyncio
+import contextlib
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+
+import psycopg
+import structlog
+from sqlalchemy import Engine
+
+from catalog.database import driver_connection, translated_errors
+from catalog.errors import DatabaseUnavailable, IngestQueueFull
+from catalog.ledger import Appended, NewFact, append_facts, compress, ensure_partitions
+
+log = structlog.get_logger(__name__)
+
+#: More facts than this do not go into one transaction, so that a small request never waits for a huge commit.
+MAX_GROUP_FACTS = 2_000
+
+
+@dataclass(slots=True)
+class _Submission:
+    facts: Sequence[NewFact]
+    size: int
+    done: "asyncio.Future[list[Appended]]"
+
+
+class GroupCommit:
+    """Appends facts to the ledger for many callers; one per process, on its event loop."""
+
+    def __init__(self, engine: Engine, *, queue_bytes: int) -> None:
+        self._engine = engine
+        self._queue_bytes = queue_bytes
+        self._waiting: list[_Submission] = []
+        self._waiting_bytes = 0
+        self._wake = asyncio.Event()
+        self._task: asyncio.Task[None] | None = None
+        # One thread: commits are sequential by the append lock anyway.
+        self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+
+    @property
+    def waiting_bytes(self) -> int:
+        """Bytes of facts that wait for a commit."""
+        return self._waiting_bytes
+
+    async def start(self) -> None:
+        """Begin to commit what is submitted."""
+        self._task = asyncio.create_task(self._run(), name="group commit")
+
+    async def stop(self) -> None:
+        """Commit what was submitted, then end."""
+        while self._waiting:
+            await asyncio.sleep(0.005)
+        if self._task is not None:
+            self._task.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._task
+        self._executor.shutdown(wait=True)
+
+    async def append(self, facts: Sequence[NewFact]) -> list[Appended]:
+        """Return the places of the facts once they are committed.
+
+        Raises `IngestQueueFull` or `DatabaseUnavailable`; nothing was stored then, or it was stored and is found
+        again as a duplicate when the caller repeats it.
+        """
+        size = sum(len(fact.body) for fact in facts)
+        if self._waiting and self._waiting_bytes + size > self._queue_bytes:
+            raise IngestQueueFull
+        submission = _Submission(facts, size, asyncio.get_running_loop().create_future())
+        self._waiting.append(submission)
+        self._waiting_bytes += size
+        self._wake.set()
+        return await submission.done
+
+    async def _run(self) -> None:
+        loop = asyncio.get_running_loop()
+        while True:
+            await self._wake.wait()
+            group = self._next_group()
+            if not group:
+                self._wake.clear()
+                continue
+            try:
+                appended = await loop.run_in_executor(self._executor, self._commit, group)
+            except Exception as error:  # noqa: BLE001 - each waiting caller gets the failure and answers for itself
+                for submission in group:
+                    if not submission.done.done():
+                        submission.done.set_exception(error)
+                continue
+            finally:
+                self._waiting_bytes -= sum(submission.size for submission in group)
+            start = 0
+            for submission in group:
+                end = start + len(submission.facts)
+                if not submission.done.done():
+                    submission.done.set_result(appended[start:end])
+                start = end
+
+    def _next_group(self) -> list[_Submission]:
+        count = 0
+        for index, submission in enumerate(self._waiting):
+            count += len(submission.facts)
+            if count > MAX_GROUP_FACTS and index > 0:
+                group, self._waiting = self._waiting[:index], self._waiting[index:]
+                return group
+        group, self._waiting = self._waiting, []
+        return group
+
+    def _commit(self, group: Sequence[_Submission]) -> list[Appended]:
+        facts = [fact for submission in group for fact in submission.facts]
+        # Compressed before the append lock is taken; zlib lets other threads run meanwhile.
+        bodies = [compress(fact.body) for fact in facts]
+        try:
+            return self._append(facts, bodies)
+        except psycopg.errors.CheckViolation:
+            with translated_errors(), self._engine.begin() as connection:
+                ensure_partitions(driver_connection(connection))
+            return self._append(facts, bodies)
+        except DatabaseUnavailable:
+            # A pooled connection may have died while it was idle: once more on a new one. Repeating is harmless.
+            self._engine.dispose()
+            return self._append(facts, bodies)
+
+    def _append(self, facts: Sequence[NewFact], bodies: Sequence[bytes]) -> list[Appended]:
+        with translated_errors(), self._engine.begin() as connection:
+            try:
+                return append_facts(driver_connection(connection), facts, compressed=bodies)
+            except psycopg.OperationalError as error:
+                # SQLAlchemy did not see the statement fail, so it is told that the connection is of no use.
+                connection.invalidate()
+                raise DatabaseUnavailable from error
