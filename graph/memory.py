@@ -1,7 +1,7 @@
 """The reference model: the graph in memory, written to be read.
 
-Tests and `verify` hold the adapters against it. It remembers what was observed and derives everything else anew,
-each time from the whole.
+Tests and `verify` hold the adapters against it. It remembers what was observed and derives everything else
+anew, each time from the whole.
 """
 
 import datetime as dt

@@ -1,7 +1,8 @@
 """What the graph holds, declared once: types of nodes and edges, and the values in which answers are given.
 
 A job whose events say which input feeds which output (the `lineage` facet) has hidden steps, one for each
-such flow, so that a walk from one of its inputs reaches only what that input feeds. Steps are shown as their job.
+such flow, so that a walk from one of its inputs reaches only what that input feeds. Steps are shown as their
+job.
 """
 
 import datetime as dt
