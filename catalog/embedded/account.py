@@ -62,7 +62,7 @@ class ServerAccount:
 
 
 def user_name(uid: int) -> str:
-    """Return the name of the user; raise `ConfigurationError` where it has none (peer authentication needs one)."""
+    """Return the name of the user; raise `ConfigurationError` where it has none, as a client needs one."""
     try:
         return pwd.getpwuid(uid).pw_name
     except KeyError:
@@ -102,5 +102,7 @@ def _create_dedicated_user() -> pwd.struct_passwd:
         # Another Headwater may have been quicker: only the result counts.
         return pwd.getpwnam(DEDICATED_NAME)
     except KeyError:
-        message = f"PostgreSQL does not run as root, and the system user {DEDICATED_NAME} could not be made ({found}); {INSTEAD}"
-        raise ConfigurationError(message) from None
+        raise ConfigurationError(
+            f"PostgreSQL does not run as root, and the system user {DEDICATED_NAME} could not be made "
+            f"({found}); {INSTEAD}"
+        ) from None

@@ -57,8 +57,10 @@ class Binaries:
         if libraries.exists():
             files += list(libraries.iterdir())
         folders = {parent for file in files for parent in file.resolve().parents}
-        return all(_mode(folder) & stat.S_IXOTH for folder in folders) and all(
-            _mode(file) & stat.S_IROTH for file in files
+        return (
+            all(_mode(folder) & stat.S_IXOTH for folder in folders)
+            and all(_mode(file) & stat.S_IROTH for file in files)
+            and all(_mode(file) & stat.S_IXOTH for file in (self.postgres, self.initdb))
         )
 
 
@@ -87,7 +89,7 @@ def find_binaries() -> Binaries:
 
 
 def binaries_for(account: ServerAccount) -> Binaries:
-    """Return binaries that the account can run; for a dedicated user they are copied once where it cannot reach ours."""
+    """Return binaries that the account can run; a copy is made, once, where it cannot reach the wheel's."""
     binaries = find_binaries()
     if not account.dedicated or binaries.reachable_by_others():
         return binaries
@@ -100,7 +102,7 @@ def binaries_for(account: ServerAccount) -> Binaries:
 
 
 def make_state_folder() -> None:
-    """Make the folder of everything that Headwater keeps when it is root; it exists and belongs to root afterwards."""
+    """Make the folder of what Headwater keeps as root; afterwards it exists and only root may write it."""
     STATE_FOLDER.mkdir(mode=0o755, parents=True, exist_ok=True)
     status = STATE_FOLDER.lstat()
     if not stat.S_ISDIR(status.st_mode) or status.st_uid != 0 or status.st_mode & 0o022:
@@ -109,7 +111,7 @@ def make_state_folder() -> None:
 
 
 def _copy(binaries: Binaries, target: Path) -> None:
-    """Copy what the server needs; a reader sees all of it or nothing, and what a kill left is removed next time."""
+    """Copy what the server needs; a reader sees all or nothing, and what a kill left goes next time."""
     lock = os.open(STATE_FOLDER / "binaries.lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX)

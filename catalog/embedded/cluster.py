@@ -2,7 +2,6 @@
 
 import os
 import secrets
-import shutil
 import stat
 import tempfile
 from pathlib import Path
@@ -81,11 +80,8 @@ local replication all peer map=headwater
 
 
 def create_cluster(place: ClusterPlace, binaries: Binaries, account: ServerAccount) -> None:
-    """Make the cluster with `initdb`; a kill leaves either nothing under the final name or all of it, on disk."""
+    """Make the cluster with `initdb`; a kill leaves nothing under the final name, or all of it, on disk."""
     parent = place.cluster.parent
-    for unfinished in parent.glob(f"{place.stem}.new-*"):
-        # An initdb that outlived its Headwater may still write there; it gives up, and the rest goes next time.
-        shutil.rmtree(unfinished, ignore_errors=True)
     fresh = place.unfinished()
     command = [str(binaries.initdb), f"--pgdata={fresh}", f"--username={ADMINISTRATOR}", "--auth=peer"]
     command += ["--encoding=UTF8", "--locale=C", "--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
@@ -110,11 +106,16 @@ def create_cluster(place: ClusterPlace, binaries: Binaries, account: ServerAccou
 
 
 def configure_cluster(cluster: Path, binaries: Binaries, account: ServerAccount) -> None:
-    """Write the configuration of this release; raise `ConfigurationError` where the cluster is of another major version."""
+    """Write the configuration of this release.
+
+    Raises `ConfigurationError` where the cluster is of another major version of PostgreSQL.
+    """
     found = (cluster / "PG_VERSION").read_text().strip()
     if found != binaries.major:
-        message = f"expected the cluster in {cluster} to be of PostgreSQL {binaries.major}, found {found}: dump it with the older Headwater and load it anew"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            f"expected the cluster in {cluster} to be of PostgreSQL {binaries.major}, found {found}: "
+            "dump it with the Headwater that made it and load it anew"
+        )
     clients = sorted({user_name(os.geteuid()), account.name})
     roles = [ADMINISTRATOR, CATALOG]
     lines = [f'headwater "{client}" {role}' for client in clients for role in roles]

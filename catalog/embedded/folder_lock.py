@@ -10,6 +10,7 @@ from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -63,9 +64,9 @@ class DataFolderLock:
     nothing of an earlier Headwater runs any more, however it was killed.
     """
 
-    def __init__(self, data_dir: Path) -> None:
+    def __init__(self, data_dir: Path, file: Path | None = None) -> None:
         self.data_dir = data_dir
-        self.file = data_dir / "lock"
+        self.file = file if file is not None else data_dir / "lock"
         self._descriptor: int | None = None
         self._holder: FolderHolder | None = None
 
@@ -77,8 +78,8 @@ class DataFolderLock:
     def acquire(self, progress: Callable[[str], None] | None = None) -> None:
         """Hold the lock afterwards; make the folder (0700) if it is missing.
 
-        Raises `DataFolderInUse`, which names the holder, or `ConfigurationError` where the folder cannot be used.
-        Waits some seconds where the holder is dead and its children have not all ended yet.
+        Raises `DataFolderInUse`, which names the holder, or `ConfigurationError` where the folder cannot be
+        used. Waits some seconds where the holder is dead and its children have not all ended yet.
         """
         descriptor = self._open()
         try:
@@ -98,7 +99,7 @@ class DataFolderLock:
         _write(self._descriptor, self._holder)
 
     def release(self) -> None:
-        """Let go of the lock; do nothing where it is not held. The file stays, as its removal would be a race."""
+        """Let go of the lock if it is held. The file stays, because its removal would be a race."""
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None
@@ -110,7 +111,7 @@ class DataFolderLock:
         except (OSError, ValueError, TypeError):
             return None
 
-    def __enter__(self) -> "DataFolderLock":
+    def __enter__(self) -> Self:
         self.acquire()
         return self
 
@@ -124,8 +125,10 @@ class DataFolderLock:
             self.data_dir.mkdir(mode=0o700, parents=True, exist_ok=True)
             return os.open(self.file, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o600)
         except OSError as exc:
-            message = f"the data folder {self.data_dir} cannot be used: {exc.strerror}; choose another with --data-dir"
-            raise ConfigurationError(message, data_dir=str(self.data_dir)) from exc
+            raise ConfigurationError(
+                f"the data folder {self.data_dir} cannot be used: {exc.strerror}; choose another --data-dir",
+                data_dir=str(self.data_dir),
+            ) from exc
 
     def _wait_for_lock(self, descriptor: int, progress: Callable[[str], None] | None) -> None:
         began = time.monotonic()

@@ -1,13 +1,13 @@
-"""Server processes that an earlier Headwater left behind, told from strangers by working folder, program and user.
+"""Server processes that an earlier Headwater left behind, told from strangers by folder, program and user.
 
 A process id in `postmaster.pid` proves nothing: after a crash it may belong to anybody. Every process of a
 cluster has the cluster as its working folder, and PostgreSQL never changes that.
 """
 
-import os
 import signal
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -22,7 +22,7 @@ ORPHAN_STEPS = [(5.0, signal.SIGQUIT), (10.0, signal.SIGKILL)]
 
 
 def recorded_pid(cluster: Path) -> int | None:
-    """Return the process id in `postmaster.pid`, whoever has it now; None where the server ended orderly."""
+    """Return the process id in `postmaster.pid`, whoever has it now; None where there is none."""
     try:
         return int((cluster / "postmaster.pid").read_text().split("\n", 1)[0])
     except (FileNotFoundError, ValueError):
@@ -39,7 +39,7 @@ def _belongs_to(process: psutil.Process, cluster: Path, account: ServerAccount) 
         return (
             process.name().startswith("postgres")
             and process.uids().effective == account.uid
-            and os.path.samefile(process.cwd(), cluster)
+            and Path(process.cwd()).samefile(cluster)
         )
     except (psutil.Error, OSError):
         # Ended just now, a zombie, or not ours to look at: none of these is a live server of ours.
@@ -48,7 +48,8 @@ def _belongs_to(process: psutil.Process, cluster: Path, account: ServerAccount) 
 
 def end_leftovers(cluster: Path, account: ServerAccount, progress: Callable[[str], None]) -> Iterator[float]:
     """Yield seconds to wait until no process of the cluster lives; strangers are not touched."""
-    if recorded_pid(cluster) is None:
+    file = cluster / "postmaster.pid"
+    if not file.exists():
         return
     began = time.monotonic()
     told = 0
@@ -68,10 +69,11 @@ def end_leftovers(cluster: Path, account: ServerAccount, progress: Callable[[str
             progress(f"ends the PostgreSQL that an earlier Headwater left behind (processes {pids})")
             told += 1
         yield POLL_SECONDS
+    if recorded_pid(cluster) is None:
+        # Cut short by a crash of the machine: the server would refuse to start, and it says nothing.
+        file.unlink(missing_ok=True)
 
 
 def _send(process: psutil.Process, number: signal.Signals) -> None:
-    try:
-        process.send_signal(number)  # psutil refuses where the process id was given to another process
-    except psutil.NoSuchProcess:
-        pass
+    with suppress(psutil.NoSuchProcess):
+        process.send_signal(number)  # psutil refuses where the process id went to another process

@@ -24,13 +24,15 @@ class ServerLog:
         return descriptor
 
     def rotate(self) -> None:
-        """Copy the log away and empty it if it is over the limit; the server keeps its descriptor, so no rename."""
+        """Copy the log away and empty it if it is over the limit: the server keeps its descriptor."""
         try:
             if self.file.stat().st_size < LIMIT_BYTES:
                 return
         except FileNotFoundError:
             return
-        shutil.copyfile(self.file, self.file.with_name(f"{self.file.name}.1"), follow_symlinks=False)
+        older = self.file.with_name(f"{self.file.name}.1")
+        older.unlink(missing_ok=True)
+        shutil.copyfile(self.file, older)
         os.truncate(self.file, 0)
         self._begin = 0
 

@@ -3,12 +3,13 @@
 import hashlib
 import os
 import secrets
+import shutil
 import stat
 import tempfile
 from dataclasses import dataclass
 from pathlib import Path
 
-from catalog.embedded.account import STATE_FOLDER, ServerAccount, user_name
+from catalog.embedded.account import STATE_FOLDER, ServerAccount
 from catalog.embedded.binaries import make_state_folder
 from catalog.errors import ConfigurationError
 
@@ -24,9 +25,9 @@ class ClusterPlace:
     """The folder of a cluster, and what is needed to make it there at one stroke."""
 
     cluster: Path
-    #: Begins the name of every unfinished cluster beside it.
+    #: Begins the name of every unfinished cluster of this data folder.
     stem: str
-    #: Symbolic link in the data folder that is set once the cluster exists; none where the cluster is there itself.
+    #: Symbolic link in the data folder, made once the cluster exists; none where the cluster itself is there.
     link: Path | None
 
     @property
@@ -38,6 +39,12 @@ class ClusterPlace:
         """Return a new name beside the cluster, under which it can be made and then renamed."""
         return self.cluster.with_name(f"{self.stem}.new-{secrets.token_hex(4)}")
 
+    def remove_unfinished(self) -> None:
+        """Remove what kills left of clusters in the making; only the holder of the data folder may do so."""
+        for unfinished in self.cluster.parent.glob(f"{self.stem}.new-*"):
+            # An initdb that outlived its Headwater may still write there; what it leaves goes next time.
+            shutil.rmtree(unfinished, ignore_errors=True)
+
 
 def digest(path: Path) -> str:
     """Return 16 hexadecimal digits that stand for the real path."""
@@ -48,29 +55,35 @@ def cluster_place(data_dir: Path, account: ServerAccount) -> ClusterPlace:
     """Return where the cluster of the data folder is or will be.
 
     Raises `ConfigurationError` where another user's cluster is there, or where a link leads nowhere: then the
-    data is elsewhere (a disk that is not mounted, a machine left behind), and an empty catalog would hide that.
+    data is elsewhere (a disk not mounted, a machine left behind), and an empty catalog would hide that.
     """
     entry = data_dir / "postgresql"
     if entry.is_symlink() and not entry.exists():
-        message = f"{entry} leads to {os.readlink(entry)}, which does not exist: bring it back, or remove the link to start with an empty catalog"
-        raise ConfigurationError(message, data_dir=str(data_dir))
+        raise ConfigurationError(
+            f"{entry} leads to {entry.readlink()}, which does not exist: bring it back, "
+            "or remove the link to start with an empty catalog"
+        )
     if entry.exists():
         _check_owner(entry, account)
-    elif account.dedicated:
-        _make_root_clusters(account)
-        stem = digest(data_dir)
-        # The random part keeps a new folder from meeting the cluster of a removed one of the same path.
-        return ClusterPlace(ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}", stem, entry)
-    return ClusterPlace(entry.resolve(), entry.resolve().name, None)
+    cluster = entry.resolve()
+    if not account.dedicated:
+        return ClusterPlace(cluster, cluster.name, None)
+    stem = digest(data_dir)
+    if entry.exists():
+        return ClusterPlace(cluster, stem, None)
+    _make_root_clusters(account)
+    # The random part keeps a new folder from meeting the cluster of a removed one of the same path.
+    return ClusterPlace(ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}", stem, entry)
 
 
 def _check_owner(entry: Path, account: ServerAccount) -> None:
     owner = entry.stat().st_uid
     planted = account.dedicated and (not entry.is_symlink() or entry.lstat().st_uid != 0)
     if owner != account.uid or planted:
-        found = user_name(owner)
-        message = f"expected the database in {entry} to be one made by this user (server account {account.name}), found one of {found}: run Headwater as that user, or choose another --data-dir"
-        raise ConfigurationError(message)
+        raise ConfigurationError(
+            f"expected the database in {entry} to be one that this user made and {account.name} owns, "
+            f"found one of user id {owner}: run Headwater as that user, or choose another --data-dir"
+        )
     if not (entry / "PG_VERSION").is_file() and any(entry.iterdir()):
         raise ConfigurationError(f"{entry} is not empty and holds no PostgreSQL cluster; move it away")
 
@@ -100,8 +113,10 @@ def socket_folder(cluster: Path, account: ServerAccount) -> Path:
         # A comma separates hosts for libpq and folders for the server.
         if len(socket) <= SOCKET_PATH_BYTES and b"," not in socket and _trustworthy(base):
             return folder
-    message = "found no folder for sockets: /tmp, TMPDIR or XDG_RUNTIME_DIR must be writable, short and not anybody's"
-    raise ConfigurationError(message)
+    raise ConfigurationError(
+        "found no folder for sockets: expected /tmp, TMPDIR or XDG_RUNTIME_DIR (as root /run) to be "
+        "writable, and either sticky or closed to others"
+    )
 
 
 def _trustworthy(base: Path) -> bool:
@@ -128,7 +143,9 @@ def make_socket_folder(folder: Path, account: ServerAccount) -> None:
         status = folder.lstat()
         mine = status.st_uid in ({0, account.uid} if account.dedicated else {account.uid})
         if not stat.S_ISDIR(status.st_mode) or not mine or status.st_mode & 0o077:
-            message = f"expected {folder} to be a private folder of {account.name} (mode 0700), found {stat.filemode(status.st_mode)} of user id {status.st_uid}: somebody else made it; remove it"
-            raise ConfigurationError(message) from None
+            raise ConfigurationError(
+                f"expected {folder} to be a folder of {account.name} with mode 0700, found "
+                f"{stat.filemode(status.st_mode)} of user id {status.st_uid}: somebody else's; remove it"
+            ) from None
     if account.dedicated:
         os.chown(folder, account.uid, account.gid, follow_symlinks=False)

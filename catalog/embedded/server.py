@@ -24,7 +24,7 @@ from catalog.errors import ServerFailed
 POLL_SECONDS = 0.005
 #: Between attempts once the start has taken a second: each one costs the server a process.
 SLOW_POLL_SECONDS = 0.1
-#: Seconds that a server which calls itself ready may refuse us: then something is wrong that waiting does not mend.
+#: Seconds that a server which calls itself ready may refuse us: waiting does not mend what is wrong then.
 REFUSAL_SECONDS = 10.0
 
 
@@ -47,6 +47,7 @@ class EmbeddedPostgreSQL:
         self._guard: Guard | None = None
         self._cluster: Path | None = None
         self._sockets: Path | None = None
+        self._recovers = False
 
     # -- what is so
 
@@ -84,24 +85,30 @@ class EmbeddedPostgreSQL:
         Waits for crash recovery as long as it takes, with progress. Raises `DataFolderInUse`,
         `ConfigurationError` or `ServerFailed`, and nothing of it runs then.
         """
-        for seconds in self.starting():
-            time.sleep(seconds)
+        try:
+            for seconds in self.starting():
+                time.sleep(seconds)
+        except BaseException:
+            self.stop()
+            raise
         return self.url
 
     def starting(self) -> Iterator[float]:
-        """Start in steps: yield the seconds to wait before the next one. To abandon it, call `stop`."""
+        """Start in steps: yield the seconds to wait before the next one.
+
+        After an error no server runs, but the folder stays held, so that another attempt can follow. To
+        abandon it, call `stop`.
+        """
+        self._end_server(0.0)
+        account = server_account()
+        binaries = binaries_for(account)
+        cluster = self._prepare(binaries, account)
+        yield from end_leftovers(cluster, account, self._progress)
+        self._launch(binaries, account, cluster)
         try:
-            account = server_account()
-            binaries = binaries_for(account)
-            cluster = self._prepare(binaries, account)
-            yield from end_leftovers(cluster, account, self._progress)
-            self._launch(binaries, account, cluster)
             yield from self._answering()
         except Exception:
-            self.stop()
-            raise
-        except (KeyboardInterrupt, SystemExit):
-            self.stop()
+            self._end_server(1.0)
             raise
 
     def _prepare(self, binaries: Binaries, account: ServerAccount) -> Path:
@@ -110,15 +117,21 @@ class EmbeddedPostgreSQL:
             self.lock.acquire(self._progress)
         if self._cluster is None:
             place = cluster_place(self.data_dir, account)
+            place.remove_unfinished()
             if not place.exists:
                 self._progress("creates the database")
                 create_cluster(place, binaries, account)
-            # A copied data folder links to the same cluster: only the cluster's own lock tells.
-            self._cluster_lock = DataFolderLock(place.cluster)
-            self._cluster_lock.acquire(self._progress)
+            self._lock_cluster(place.cluster)
             self._cluster = place.cluster
         configure_cluster(self._cluster, binaries, account)
         return self._cluster
+
+    def _lock_cluster(self, cluster: Path) -> None:
+        """Hold a cluster that lies outside the data folder: a copied folder links to the same one."""
+        if cluster.parent != self.data_dir.resolve():
+            lock = DataFolderLock(self.data_dir, cluster.with_name(f"{cluster.name}.lock"))
+            lock.acquire(self._progress)
+            self._cluster_lock = lock
 
     def _launch(self, binaries: Binaries, account: ServerAccount, cluster: Path) -> None:
         """Start postmaster and guard. No process of the cluster lives before."""
@@ -129,8 +142,9 @@ class EmbeddedPostgreSQL:
         folders = str(sockets).replace('"', '""')
         command = [str(binaries.postgres), "-D", str(cluster), "-c", f'unix_socket_directories="{folders}"']
         stale = recorded_pid(cluster)
-        # The server takes a recorded process id that is its grandparent's for stale. Telling it so about the recorded
-        # one keeps a stranger with that id from stopping the start, and leaves its check of shared memory in force.
+        self._recovers = stale is not None
+        # The server takes a recorded process id for stale if it is its grandparent's. To call the recorded
+        # one so keeps a stranger who has it now from stopping the start; the check of shared memory stays.
         environment = {"PG_GRANDPARENT_PID": str(stale)} if stale is not None else {}
         output = self.log.open()
         try:
@@ -156,7 +170,9 @@ class EmbeddedPostgreSQL:
             if refused_since is not None and waited - refused_since > REFUSAL_SECONDS:
                 raise ServerFailed(f"PostgreSQL is ready but refuses connections: {refusal}") from refusal
             if waited >= told:
-                self._progress(f"PostgreSQL recovers ({told} s): {self.log.tail(400).rpartition(chr(10))[2]}")
+                doing = "recovers from a crash" if self._recovers else "starts"
+                last_line = self.log.tail(400).rpartition("\n")[2]
+                self._progress(f"PostgreSQL {doing} ({told} s): {last_line}")
                 told += 1
             yield POLL_SECONDS if waited < 1 else SLOW_POLL_SECONDS
 
@@ -164,8 +180,10 @@ class EmbeddedPostgreSQL:
         process = self._process
         if process is None or process.poll() is not None:
             code = "none" if process is None else process.returncode
-            message = f"PostgreSQL ended while it started (exit code {code}); {self.log.file} ends with:\n{self.log.tail()}"
-            raise ServerFailed(message)
+            raise ServerFailed(
+                f"PostgreSQL ended while it started (exit code {code}); "
+                f"{self.log.file} ends with:\n{self.log.tail()}"
+            )
 
     def _calls_itself_ready(self) -> bool:
         with suppress(FileNotFoundError):
@@ -174,14 +192,14 @@ class EmbeddedPostgreSQL:
         return False
 
     def _make_catalog(self) -> None:
-        """Make role and database where they are missing; raise `psycopg.OperationalError` where nobody answers."""
+        """Make role and database if they are missing; raise `psycopg.OperationalError` if nobody answers."""
         host = str(self._known(self._sockets))
         with psycopg.connect(
             host=host,
             port=SOCKET_PORT,
             user=ADMINISTRATOR,
             dbname="postgres",
-            connect_timeout=5,
+            connect_timeout=2,
             autocommit=True,
         ) as connection:
             found = connection.execute(
@@ -217,10 +235,22 @@ class EmbeddedPostgreSQL:
     # -- stop
 
     def stop(self, timeout: float = 5.0) -> None:
-        """End the server within the seconds given: its clients are disconnected, all data is on disk, the folder is free.
+        """End the server within the seconds given, its clients' connections too; the folder is free then.
 
-        After three quarters of the time it stops at once, which only means crash recovery at the next start.
+        After three quarters of the time it stops at once, which costs no data but a crash recovery.
         """
+        self._end_server(timeout)
+        if self._sockets is not None:
+            with suppress(OSError):  # not empty after a kill: the next start takes it over
+                self._sockets.rmdir()
+        if self._cluster_lock is not None:
+            self._cluster_lock.release()
+            self._cluster_lock = None
+        self._cluster = None
+        if self._owns_lock:
+            self.lock.release()
+
+    def _end_server(self, timeout: float) -> None:
         if self._process is not None:
             deadline = time.monotonic() + timeout
             for number, share in ((signal.SIGINT, 0.25), (signal.SIGQUIT, 0.05), (signal.SIGKILL, 0.0)):
@@ -234,12 +264,3 @@ class EmbeddedPostgreSQL:
         if self._guard is not None:
             self._guard.dismiss()
             self._guard = None
-        if self._sockets is not None:
-            with suppress(OSError):  # not empty after a kill: the next start takes it over
-                self._sockets.rmdir()
-        if self._cluster_lock is not None:
-            self._cluster_lock.release()
-            self._cluster_lock = None
-            self._cluster = None
-        if self._owns_lock:
-            self.lock.release()

@@ -28,7 +28,9 @@ def remove_data_folder(folder: Path) -> None:
     """Remove the data folder and, where it links to it, its cluster."""
     link = folder / "postgresql"
     if link.is_symlink():
-        shutil.rmtree(link.resolve(), ignore_errors=True)
+        cluster = link.resolve()
+        shutil.rmtree(cluster)
+        cluster.with_name(f"{cluster.name}.lock").unlink(missing_ok=True)
     shutil.rmtree(folder)
 
 
