@@ -39,7 +39,7 @@ class Document:
 
 def canonical(body: Mapping[str, Any], source: str = "") -> Document:
     """Return the document that a validated body declares."""
-    plain = _normal(body)
+    plain = normal(body)
     return Document(
         api_version=plain["apiVersion"],
         kind=plain["kind"],
@@ -55,13 +55,13 @@ def canonical_json(value: Any) -> str:
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False, allow_nan=False)
 
 
-def _normal(value: Any) -> Any:
-    """Sort fields and write whole numbers as such, because JSON does not tell 2 from 2.0."""
+def normal(value: Any) -> Any:
+    """Return the value with sorted fields, and whole numbers as such: JSON does not tell 2 from 2.0."""
     match value:
         case Mapping():
-            return {key: _normal(value[key]) for key in sorted(value)}
+            return {key: normal(value[key]) for key in sorted(value)}
         case list() | tuple():
-            return [_normal(item) for item in value]
+            return [normal(item) for item in value]
         case float() if value.is_integer():
             return int(value)
         case _:

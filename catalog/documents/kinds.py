@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import ValidationError
 
-from catalog.documents.document import Document, canonical
+from catalog.documents.document import Document, canonical, normal
 from catalog.documents.faults import (
     Fault,
     PlaceOf,
@@ -36,7 +36,7 @@ def parse_document(value: Any, source: str = "", place_of: PlaceOf = nowhere) ->
         raise invalid_document([fault], source, place_of)
     model = _model(value, source, place_of)
     try:
-        parsed = model.model_validate(value)
+        parsed = model.model_validate(normal(value))
     except ValidationError as error:
         raise invalid_document(from_validation(error.errors()), source, place_of) from error
     return document_of(parsed, source)

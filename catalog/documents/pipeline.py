@@ -61,7 +61,7 @@ _REFERENCE_FORM = r"(?:env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9]
 def _secret_name(name: str) -> str:
     if re.fullmatch(_REFERENCE_FORM, name) is None:
         # What stands here by mistake may be the secret itself, so it is not repeated.
-        raise PydanticCustomError("secret_name", "expected env:HEADWATER_REFERENCE_FORM or file:NAME")
+        raise PydanticCustomError("secret_name", "expected env:HEADWATER_SECRET_NAME or file:NAME")
     return name
 
 
@@ -263,10 +263,11 @@ class PipelineSpec(DocumentModel):
         "the next run (`release`).",
     )
 
-    @model_validator(mode="after")
-    def _bounded_condition(self) -> Self:
+    @field_validator("when")
+    @classmethod
+    def _bounded_condition(cls, condition: When) -> When:
         """Refuse conditions that are too deep or too wide, and a dataset twice under one `all` or `any`."""
-        open_nodes: list[tuple[When, int]] = [(self.when, 1)]
+        open_nodes: list[tuple[When, int]] = [(condition, 1)]
         datasets = 0
         while open_nodes:
             when, depth = open_nodes.pop()
@@ -283,7 +284,7 @@ class PipelineSpec(DocumentModel):
         if datasets > MAX_WHEN_DATASETS:
             reason = f"expected at most {MAX_WHEN_DATASETS} datasets in `when`, found {datasets}"
             raise PydanticCustomError("when", "{reason}", {"reason": reason})
-        return self
+        return condition
 
     @field_validator("produces")
     @classmethod

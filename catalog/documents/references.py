@@ -145,6 +145,9 @@ class _OrNodeId:
             raise PydanticCustomError("node_id", "{reason}", {"reason": reason})
         if len(cuts) > 1:
             meanings = " or ".join(f"({namespace!r:.100}, {name!r:.100})" for namespace, name in readings[:3])
+            if "@" in value:
+                # A reading may tear a password out of its address, where nothing recognises it any more.
+                meanings = "more than one namespace and name"
             reason = f"expected a mapping with namespace and name: {value!r:.200} can be read as {meanings}"
             raise PydanticCustomError("node_id", "{reason}", {"reason": reason})
         namespace, name = readings[0]

@@ -34,7 +34,7 @@ class VersionScope(DocumentModel):
     api_version: Literal["headwater/v1"] = Field(description="The version of this form.")
     kind: Literal["VersionScope"] = Field(description="What the document declares.")
     metadata: Metadata = Field(description="Name, owner and description.")
-    spec: VersionScopeSpec = Field(description="Which jobs are meant, and whose end makes their versions.")
+    spec: VersionScopeSpec = Field(description="Which jobs are meant, and which run ends for them.")
 
 
 def scope_of(job: JobKey, documents: Iterable[VersionScope]) -> Scope:
