@@ -69,7 +69,7 @@ class NodeId:
         """Split off the kind; raise `InvalidNodeId` where it is unknown or nothing follows it."""
         kind, _, rest = text.partition(":")
         if kind not in cls.KINDS or not rest or (kind != "run" and ":" not in rest):
-            message = f"expected a node id such as dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID, found {text!r}"
+            message = f"expected dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID, found {text!r}"
             raise InvalidNodeId(message[:500])
         return cls(kind, rest)
 

@@ -124,7 +124,10 @@ def ensure_partitions(connection: psycopg.Connection[Any]) -> None:
 
 
 def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:
-    return [Fact(*row[:6], zlib.decompress(row[6])) for row in rows]
+    facts = []
+    for position, kind, received_at, actor, run_id, digest, body in rows:
+        facts.append(Fact(position, kind, received_at, actor, run_id, digest, zlib.decompress(body)))
+    return facts
 
 
 def read_facts(connection: psycopg.Connection[Any], *, after: int, limit: int) -> list[Fact]:

@@ -20,6 +20,12 @@ class VersionEvent:
     dataset_ids: tuple[uuid.UUID, ...]
     run_ids: tuple[uuid.UUID, ...]
 
+    @classmethod
+    def from_row(cls, row: tuple[Any, ...]) -> "VersionEvent":
+        """Return what a row of the log holds."""
+        sequence, position, at, kind, version_id, dataset_ids, run_ids = row
+        return cls(sequence, position, at, kind, version_id, tuple(dataset_ids), tuple(run_ids))
+
 
 @dataclass(slots=True)
 class PipelineRunRecord:

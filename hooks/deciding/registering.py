@@ -1,4 +1,4 @@
-"""Documents applied, deleted, paused and resumed: validated against the current state, accepted whole or refused whole."""
+"""Documents applied, deleted, paused and resumed: held against the current state, accepted or refused whole."""
 
 import uuid
 from collections.abc import Sequence
@@ -8,7 +8,7 @@ import orjson
 import psycopg
 
 from catalog.documents.document import Document
-from catalog.documents.loading import parse_document
+from catalog.documents.kinds import parse_document
 from catalog.documents.pipeline import Pipeline
 from catalog.errors import CausalLoop, Conflict, HeadwaterError, NotFound
 from catalog.facts import FactKind
@@ -70,12 +70,12 @@ def _apply(
             assert_never(kind)
 
 
-def _current(connection: psycopg.Connection[Any], kind: str, name: str) -> tuple[int, bytes, bool]:
+def _current(connection: psycopg.Connection[Any], kind: str, name: str) -> tuple[int, str, bool]:
     row = connection.execute(
         "SELECT version, digest, deleted FROM document WHERE kind = %s AND name = %s ORDER BY version DESC LIMIT 1",
         (kind, name),
     ).fetchone()
-    return (row[0], row[1], row[2]) if row else (0, b"", True)
+    return (row[0], row[1], row[2]) if row else (0, "", True)
 
 
 def _apply_documents(

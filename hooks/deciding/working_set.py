@@ -19,8 +19,8 @@ from hooks.deciding.records import (
     PipelineRunRecord,
     TransitionRecord,
 )
-from hooks.jobs import Job
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_documents
+from hooks.jobs import Job
 from policies.queues import QueuedVersion
 from policies.transitions import HOLDS_SLOT, RunState, check
 

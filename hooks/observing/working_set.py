@@ -132,7 +132,9 @@ class WorkingSet:
         for row in self.connection.execute(QUERIES[query], parameters).fetchall():
             found.append(row[0])
             if row[0] not in self.runs:
-                self.runs[row[0]] = RunRow(*row[:6], MergedRun.decode(bytes(row[6])))
+                run_id, job_id, parent, root, position, bounded_at, merged = row
+                state = MergedRun.decode(merged)
+                self.runs[run_id] = RunRow(run_id, job_id, parent, root, position, bounded_at, state)
         return found
 
     def with_root(self, root: uuid.UUID) -> list[RunRow]:
@@ -289,7 +291,7 @@ class WorkingSet:
         """Write every change; return the new records of the version log."""
         self._flush_entities()
         self.flush_points()
-        moved = [job for job in self._moved_jobs]
+        moved = list(self._moved_jobs)
         if moved:
             points = [self.memory.jobs[job] for job in moved]
             self.connection.execute(
@@ -316,8 +318,11 @@ class WorkingSet:
         return self._flush_events()
 
     def _flush_entities(self) -> None:
-        rows: dict[uuid.UUID, tuple[DatasetKey | JobKey, dt.datetime, int]]
-        for query, rows in (("save_datasets", {**self._new_datasets}), ("save_jobs", {**self._new_jobs})):
+        news: tuple[tuple[str, Mapping[uuid.UUID, tuple[DatasetKey | JobKey, dt.datetime, int]]], ...] = (
+            ("save_datasets", self._new_datasets),
+            ("save_jobs", self._new_jobs),
+        )
+        for query, rows in news:
             if rows:
                 self.connection.execute(
                     QUERIES[query],
@@ -407,4 +412,4 @@ class WorkingSet:
                 "runs": [",".join(map(str, event.run_ids)) for event in self._events],
             },
         ).fetchall()
-        return [VersionEvent(*row[:5], tuple(row[5]), tuple(row[6])) for row in rows]
+        return [VersionEvent.from_row(row) for row in rows]

@@ -176,7 +176,7 @@ CREATE TABLE document (
     kind     text        NOT NULL,
     name     text        NOT NULL,
     version  integer     NOT NULL,
-    digest   bytea       NOT NULL,
+    digest   text        NOT NULL,
     body     jsonb       NOT NULL,
     deleted  boolean     NOT NULL DEFAULT false,
     position bigint      NOT NULL,
@@ -284,7 +284,10 @@ CREATE INDEX decision_run_id ON decision (run_id) WHERE run_id IS NOT NULL;
 CREATE TABLE attempt_claim (
     run_id     uuid        NOT NULL,
     attempt    integer     NOT NULL,
+    -- Empty when a cancel came first: then no host may start it.
     host       text        NOT NULL,
+    -- The boot of the host when it claimed: after a power loss nothing of the attempt can be left.
+    boot       text        NOT NULL DEFAULT '',
     claimed_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     PRIMARY KEY (run_id, attempt)
 );

@@ -3,24 +3,22 @@
 CREATE TABLE graph_generation (
     number     integer     NOT NULL PRIMARY KEY,
     state      text        NOT NULL,
-    -- The greatest ledger position of what was applied.
-    position   bigint      NOT NULL,
     created_at timestamptz NOT NULL DEFAULT clock_timestamp(),
     CONSTRAINT graph_generation_state CHECK (state IN ('building', 'current', 'retired'))
 );
 CREATE UNIQUE INDEX graph_generation_current ON graph_generation (state) WHERE state = 'current';
-INSERT INTO graph_generation (number, state, position) VALUES (1, 'current', 0);
+INSERT INTO graph_generation (number, state) VALUES (1, 'current');
 
 -- A vertex is a node's id plus the number of a hidden step of it, so ids lie 2^20 apart.
 CREATE TABLE graph_node (
     id         bigint  NOT NULL GENERATED ALWAYS AS IDENTITY (START 1048576 INCREMENT 1048576) PRIMARY KEY,
     generation integer NOT NULL,
-    -- Of kind, namespace and name, which may be too long for a B-tree.
-    digest     bytea   NOT NULL,
+    -- Made of kind, namespace and name, which may be too long for a B-tree; the same as in `dataset` and `job`.
+    key        uuid    NOT NULL,
     kind       text    NOT NULL,
     namespace  text    NOT NULL,
     name       text    NOT NULL,
-    CONSTRAINT graph_node_digest UNIQUE (generation, digest)
+    CONSTRAINT graph_node_key UNIQUE (generation, key)
 );
 
 -- Kinds: 1 consumes, 2 produces, 3 feeds, 4 parent, 5 alias. An alias stands in both directions.

@@ -1,8 +1,8 @@
 """Starts commands on this host, at most once each, and can be replaced at any instant without losing one.
 
-How an attempt is started: the launcher writes the attempt folder, with the boot of this host on disk, and
-spawns a small `sh` program (`shim.sh`) as the leader of a new session. The shim takes the marker, which
-only one process can ever do, runs the command, and writes its exit code into the folder the moment it ends.
+How an attempt is started: the launcher writes the attempt folder and spawns a small `sh` program
+(`shim.sh`) as the leader of a new session. The shim takes the marker, which only one process can ever do,
+runs the command, and writes its exit code into the folder the moment it ends.
 
 What a crash does, by the instant at which it strikes:
 
@@ -19,7 +19,8 @@ What a crash does, by the instant at which it strikes:
   session is killed first and only then the attempt is `Lost`; while something cannot be killed it counts as
   `Running`.
 - The host restarts: without an exit code the attempt is `Lost`. This holds where the marker did not reach
-  the disk, too: the boot, which did, is another one.
+  the disk, too, because the boot of the start is known: the caller kept it (`Attempt.claimed_boot`), or the
+  launcher waited for the disk to keep it.
 
 A process that leaves the session (`setsid`) is out of reach, as it is for a terminal.
 """
@@ -27,6 +28,7 @@ A process that leaves the session (`setsid`) is out of reach, as it is for a ter
 import asyncio
 import os
 import signal
+import threading
 import time
 import uuid
 from collections.abc import Sequence
@@ -79,6 +81,7 @@ class CommandLauncher:
         self._shim = Shim(output_bytes)
         #: Shims that this launcher spawned and has not reaped, so that their pids are not given away.
         self._spawned: dict[tuple[uuid.UUID, int], Started] = {}
+        self._reaping = threading.Lock()
 
     def start(self, attempt: Attempt) -> StartOutcome:
         """Start the attempt, or say how it stands where it was started before.
@@ -123,8 +126,7 @@ class CommandLauncher:
         deadline = time.monotonic() + seconds
         while True:
             found = self._look(run_id, number)
-            # Ending processes takes a moment, looking at files does not: only the former leaves the event
-            # loop.
+            # Ending processes takes a moment, looking at files does not: only the former leaves the loop.
             outcome = (
                 await asyncio.to_thread(self.ask, run_id, number) if isinstance(found, Orphaned) else found
             )
@@ -202,10 +204,12 @@ class CommandLauncher:
 
     def _reap(self) -> None:
         """Let the kernel forget the shims that have ended; an earlier launcher's are not our children."""
-        for attempt, started in list(self._spawned.items()):
-            try:
-                ended, _ = os.waitpid(started.pid, os.WNOHANG)
-            except ChildProcessError:
-                ended = started.pid
-            if ended:
-                self._spawned.pop(attempt, None)
+        # One thread at a time: a pid that another thread has just reaped may be anybody's.
+        with self._reaping:
+            for attempt, started in list(self._spawned.items()):
+                try:
+                    ended, _ = os.waitpid(started.pid, os.WNOHANG)
+                except ChildProcessError:
+                    ended = started.pid
+                if ended:
+                    del self._spawned[attempt]

@@ -8,9 +8,11 @@ from hooks.launchers.command.attempt_folder import AttemptFolder, CommandRecord
 from hooks.launchers.command.process import ProcessIdentity, parent_of, session_members, works_for
 
 #: Seconds between two looks at processes that are being ended.
-_POLL_SECONDS = 0.005
+_POLL_SECONDS = 0.01
 #: Seconds for which killed processes may linger before they count as impossible to kill.
 KILL_SECONDS = 2.0
+#: Longest wait for a shim that has the marker to start the command, in seconds.
+_BIRTH_SECONDS = 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,12 +60,12 @@ class Session:
 def end_session(shim: ProcessIdentity, folder: AttemptFolder, *, grace_seconds: float) -> None:
     """End the command and its descendants: SIGTERM, and SIGKILL once the grace is over.
 
-    They are gone on return.     The shim lives on to record the exit code. What cannot be killed is left
+    They are gone on return. The shim lives on to record the exit code. What cannot be killed is left alone
     after another `KILL_SECONDS`.
     """
     session = Session(shim, folder)
     begun = time.monotonic()
-    told: set[ProcessIdentity] = set()
+    told = False
     while (members := session.members()) or shim.is_alive():
         waited = time.monotonic() - begun
         if waited >= grace_seconds + KILL_SECONDS:
@@ -72,10 +74,11 @@ def end_session(shim: ProcessIdentity, folder: AttemptFolder, *, grace_seconds: 
             session.kill(KILL_SECONDS)
             # A shim that somebody stopped could not record what it saw.
             shim.send(signal.SIGCONT)
-        # Also to those that were born meanwhile; the oldest first, so that a script does not go on to its
-        # next line.
-        for member in members:
-            if member not in told:
+        # Once, and not to those born later: they may be what the command does to clean up. A process that
+        # has yet to become the command would catch the signal with the shim's own handler, and forget it.
+        elif not told and (folder.command() is not None or waited >= _BIRTH_SECONDS):
+            told = True
+            # The oldest first, so that no script goes on to its next line.
+            for member in members:
                 member.send(signal.SIGTERM)
-                told.add(member)
         time.sleep(_POLL_SECONDS)

@@ -10,7 +10,7 @@ from pathlib import Path
 from catalog.errors import Unavailable
 from hooks.launchers.command import collector
 from hooks.launchers.command.attempt_folder import Refusal
-from hooks.launchers.command.program import CANNOT_EXECUTE, NOT_FOUND, Program
+from hooks.launchers.command.program import CANNOT_EXECUTE, Program
 
 _SHELL = "/bin/sh"
 #: Bytes that the shim's `dd` reads at once; it ends after as many reads as could fill the head.
@@ -43,16 +43,16 @@ class Shim:
                 stdin=reading,
                 stdout=writing,
                 stderr=writing,
-                cwd=program.working_directory,
+                cwd=str(program.working_directory),
                 env=program.environment,
                 close_fds=True,
                 start_new_session=True,
             )
-        except FileNotFoundError as exc:
-            return Refusal(NOT_FOUND, f"the working directory or {_SHELL} does not exist: {exc.filename!r}")
         except OSError as exc:
             if exc.errno == errno.E2BIG:
                 return Refusal(CANNOT_EXECUTE, "arguments and environment are longer than the system allows")
+            if exc.filename == str(program.working_directory):
+                return Refusal(CANNOT_EXECUTE, f"the working directory cannot be entered: {exc.strerror}")
             raise Unavailable(f"no process can be started on this host now: {exc.strerror}") from exc
         finally:
             os.close(reading)

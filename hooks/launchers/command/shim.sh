@@ -30,15 +30,20 @@ headwater_identify
 # dd copies at once what each read gave and never reads ahead, which head does; most outputs end within it.
 (
     trap '' HUP INT QUIT TERM USR1 USR2
-    if headwater_records=$("$headwater_dd" bs=512 count="$headwater_blocks" 2>&1 >"$headwater_folder/head"); then
-        headwater_records=${headwater_records%% *}
+    if headwater_records=$(
+        LC_ALL=C "$headwater_dd" bs=512 count="$headwater_blocks" 2>&1 >"$headwater_folder/head"
+    ); then
+        # "3+2 records in": whole and partial reads, perhaps after a warning.
+        headwater_records=${headwater_records%% records in*}
+        headwater_records=${headwater_records##*[!0-9+]}
         [ "$((${headwater_records%+*} + ${headwater_records#*+}))" -lt "$headwater_blocks" ] && exit
     fi
     # Whatever happens to the collector, the pipe is drained: a command must not die of its log.
     "$headwater_python" -I -S "$headwater_collector" "$headwater_folder" "$headwater_half" ||
         exec "$headwater_dd" of=/dev/null bs=65536
 ) <&3 >/dev/null 2>&1 3<&- &
-exec 3<&-
+# What the shell itself says of a command that a signal ended is not the command's output.
+exec 3<&- 4>&2 2>/dev/null
 
 # A signal to the whole session ends the command, not its witness. Handlers, unlike ignored signals, are not
 # inherited; and the command runs in the foreground, because background commands ignore SIGINT.
@@ -50,7 +55,7 @@ trap : HUP INT QUIT TERM USR1 USR2
         headwater_identity="0 -" # $$ is the shim here, and nothing else names this process
     fi
     echo "$headwater_identity $!" >|"$headwater_folder/command"
-    exec "$@"
+    exec "$@" 2>&4 4>&-
 )
 # The file exists with room for the answer, so that a full disk does not swallow it; the newline makes it valid.
 echo $? 1<>"$headwater_folder/exit"

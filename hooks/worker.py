@@ -1,0 +1,212 @@
+"""The worker process: followers in threads, jobs on an event loop, until it is told to stop.
+
+Any number of workers may run. One of them holds each follower; all of them take jobs, launches only those with folders
+in which commands may run.
+"""
+
+import asyncio
+import concurrent.futures
+import contextlib
+import datetime as dt
+import os
+import signal
+import socket
+import threading
+import uuid
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import procrastinate
+import psycopg
+import structlog
+from sqlalchemy import Engine
+
+from catalog.errors import HeadwaterError
+from catalog.follower import Follower, run_follower
+from hooks import launching
+from hooks.hosts import HostWatch
+from hooks.jobs import LAUNCH_QUEUE, host_queue
+
+log = structlog.get_logger(__name__)
+
+#: A worker that has been silent for so many seconds is dead, and its jobs are taken by others.
+SILENT_SECONDS = 2.5
+HEARTBEAT_SECONDS = 1.0
+SWEEP_SECONDS = 0.5
+#: How often a worker looks for jobs whose time has come; new ones are announced.
+FETCH_SECONDS = 1.0
+HOST_SWEEP_SECONDS = 5.0
+LAUNCH_CONCURRENCY = 16
+WATCH_CONCURRENCY = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerSpec:
+    """A follower that this worker may hold, and the lock under which others stand by."""
+
+    follower: Follower[Any]
+    lock_key: int
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerParts:
+    """What a worker consists of."""
+
+    engine: Engine
+    conninfo: str
+    followers: Sequence[FollowerSpec]
+    launch: launching.LaunchContext
+    host_name: str
+    takes_launches: bool
+    threads: int
+    poll_seconds: float
+    host_lost_seconds: float
+
+
+def worker_name() -> str:
+    """Return a name under which operators find this process."""
+    return f"{socket.gethostname()}:{os.getpid()}"
+
+
+def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.App:
+    """Return the job application of one worker: its tasks know the worker's launcher."""
+    connector = procrastinate.PsycopgConnector(
+        conninfo=conninfo, min_size=1, max_size=6, kwargs={"connect_timeout": 5}
+    )
+    app = procrastinate.App(connector=connector)
+
+    @app.task(name="headwater.launch", queue=LAUNCH_QUEUE, retry=_until_available())
+    async def launch(run_id: str, attempt: int) -> None:
+        await asyncio.to_thread(launching.launch, context, uuid.UUID(run_id), attempt)
+
+    @app.task(name="headwater.watch", retry=_until_available())
+    async def watch(run_id: str, attempt: int, deadline: str | None) -> None:
+        at = None if deadline is None else dt.datetime.fromisoformat(deadline)
+        if await launching.watch(context, uuid.UUID(run_id), attempt, at):
+            job = launching.watch_job(context.host, uuid.UUID(run_id), attempt, at)
+            await app.configure_task(job.task, queue=job.queue).defer_async(**job.arguments)
+
+    @app.task(name="headwater.stop", retry=_until_available())
+    async def stop(run_id: str, attempt: int, reason: str) -> None:
+        text = launching.CANCELLED + reason
+        await asyncio.to_thread(launching.stop, context, uuid.UUID(run_id), attempt, text)
+
+    return app
+
+
+def _until_available() -> procrastinate.RetryStrategy:
+    """Retry while something is away: a launch is never given up because the database blinked."""
+    return procrastinate.RetryStrategy(
+        max_attempts=None, wait=1, retry_exceptions={HeadwaterError, psycopg.Error, OSError}
+    )
+
+
+def run_worker(parts: WorkerParts, *, ready: Callable[[], None]) -> None:
+    """Work until SIGTERM or SIGINT; what was started goes on and is adopted by the next worker of the host."""
+    asyncio.run(_run(parts, ready))
+
+
+async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
+    loop = asyncio.get_running_loop()
+    loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(parts.threads, thread_name_prefix="job"))
+    stop = threading.Event()
+    stopping = asyncio.Event()
+
+    def request_stop() -> None:
+        stop.set()
+        stopping.set()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, request_stop)
+    threads = [
+        threading.Thread(
+            target=run_follower,
+            args=(spec.follower, lambda: psycopg.connect(parts.conninfo, connect_timeout=5), stop),
+            kwargs={"poll_seconds": parts.poll_seconds, "lock_key": spec.lock_key},
+            name=f"{spec.follower.source.name} follower",
+            daemon=True,
+        )
+        for spec in parts.followers
+    ]
+    for thread in threads:
+        thread.start()
+    ready()
+    jobs = asyncio.create_task(_work(parts, stopping))
+    await stopping.wait()
+    await jobs
+    for thread in threads:
+        await asyncio.to_thread(thread.join, 2.0)
+
+
+async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
+    """Take jobs; begin anew when the database was away."""
+    while not stopping.is_set():
+        app = job_app(parts.launch, parts.conninfo)
+        try:
+            async with app.open_async():
+                await _take_jobs(app, parts, stopping)
+        except (
+            psycopg.Error,
+            procrastinate.exceptions.ProcrastinateException,
+            HeadwaterError,
+            OSError,
+        ) as error:
+            log.warning("worker.database_away", error=str(error).strip() or type(error).__name__)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(stopping.wait(), 0.5)
+
+
+async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: asyncio.Event) -> None:
+    # Before anything is declared lost, this host says that it lives.
+    hosts = HostWatch(
+        parts.engine, host=parts.launch.host, name=parts.host_name, lost_seconds=parts.host_lost_seconds
+    )
+    await asyncio.to_thread(hosts.beat)
+    workers = [_procrastinate_worker(app, [host_queue(parts.launch.host)], WATCH_CONCURRENCY)]
+    if parts.takes_launches:
+        workers.append(_procrastinate_worker(app, [LAUNCH_QUEUE], LAUNCH_CONCURRENCY))
+    tasks = [asyncio.create_task(worker) for worker in workers]
+    tasks.append(asyncio.create_task(_sweep(app)))
+    tasks.append(asyncio.create_task(_watch_hosts(hosts, parts.launch.now)))
+    waiting = asyncio.create_task(stopping.wait())
+    try:
+        done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in done - {waiting}:
+            task.result()
+    finally:
+        for task in [*tasks, waiting]:
+            task.cancel()
+        await asyncio.gather(*tasks, waiting, return_exceptions=True)
+
+
+async def _procrastinate_worker(app: procrastinate.App, queues: list[str], concurrency: int) -> None:
+    await app.run_worker_async(
+        queues=queues,
+        name=worker_name(),
+        concurrency=concurrency,
+        install_signal_handlers=False,
+        listen_notify=True,
+        fetch_job_polling_interval=FETCH_SECONDS,
+        update_heartbeat_interval=HEARTBEAT_SECONDS,
+        stalled_worker_timeout=SILENT_SECONDS,
+        shutdown_graceful_timeout=2.0,
+        delete_jobs="successful",
+    )
+
+
+async def _sweep(app: procrastinate.App) -> None:
+    """Give the jobs of dead workers to the living: each is safe to run twice."""
+    while True:
+        for job in await app.job_manager.get_stalled_jobs(seconds_since_heartbeat=SILENT_SECONDS):
+            log.warning("job.taken_over", job=job.id, task=job.task_name)
+            with contextlib.suppress(procrastinate.exceptions.ConnectorException):
+                await app.job_manager.retry_job(job)
+        await asyncio.sleep(SWEEP_SECONDS)
+
+
+async def _watch_hosts(hosts: HostWatch, now: Callable[[], dt.datetime]) -> None:
+    while True:
+        await asyncio.to_thread(hosts.beat)
+        await asyncio.to_thread(hosts.declare_lost, now)
+        await asyncio.sleep(HOST_SWEEP_SECONDS)
