@@ -17,14 +17,20 @@ from catalog.documents.loading import load_text
 from catalog.documents.schema import schema_of
 from catalog.errors import InvalidDocument
 
+
+def written(value: Any) -> str:
+    """Return one text for what is one value, in whatever order its fields stand."""
+    return json.dumps(value, sort_keys=True)
+
+
 TEXTS = st.text(st.characters(codec="utf-8", exclude_categories=["Cc", "Cs"]), min_size=1, max_size=20)
 NAMES = st.from_regex(r"[A-Za-z0-9][A-Za-z0-9._-]{0,20}", fullmatch=True)
 DATASETS = st.fixed_dictionaries({"namespace": TEXTS, "name": TEXTS})
 WHENS = st.recursive(
     DATASETS.map(lambda dataset: {"dataset": dataset}),
     lambda children: st.one_of(
-        st.lists(children, min_size=1, max_size=3, unique_by=repr).map(lambda parts: {"all": parts}),
-        st.lists(children, min_size=1, max_size=3, unique_by=repr).map(lambda parts: {"any": parts}),
+        st.lists(children, min_size=1, max_size=3, unique_by=written).map(lambda parts: {"all": parts}),
+        st.lists(children, min_size=1, max_size=3, unique_by=written).map(lambda parts: {"any": parts}),
     ),
     max_leaves=5,
 )
@@ -54,7 +60,7 @@ SPECS = st.fixed_dictionaries(
         ),
     },
     optional={
-        "produces": st.lists(DATASETS, max_size=3, unique_by=repr),
+        "produces": st.lists(DATASETS, max_size=3, unique_by=written),
         "job": st.one_of(st.none(), DATASETS),
         "batching": st.sampled_from(["each", "latest"]),
         "startFrom": st.sampled_from(["latest", "current", "earliest"]),
@@ -86,6 +92,15 @@ PIPELINES = st.fixed_dictionaries(
         "spec": SPECS,
     }
 )
+
+
+class QuotedDumper(yaml.SafeDumper):
+    """Quotes every text: PyYAML writes YAML 1.1, in which `0E0` is a text and needs no quotes."""
+
+
+QuotedDumper.add_representer(
+    str, lambda dumper, text: dumper.represent_scalar("tag:yaml.org,2002:str", text, style='"')
+)
 VALIDATOR = Draft202012Validator(schema_of("headwater/v1", "Pipeline"))
 
 
@@ -105,8 +120,8 @@ def test_yaml_and_json_and_values_say_the_same(value: dict[str, Any]) -> None:
     document = parse_document(value)
 
     for text, source in [
-        (yaml.safe_dump(value, allow_unicode=True), "x.yaml"),
-        (yaml.safe_dump(value, default_flow_style=True), "x.yaml"),
+        (yaml.dump(value, Dumper=QuotedDumper, allow_unicode=True), "x.yaml"),
+        (yaml.dump(value, Dumper=QuotedDumper, default_flow_style=True), "x.yaml"),
         (json.dumps(value), "x.json"),
         (json.dumps(value, ensure_ascii=False, indent=2), "standard input"),
     ]:
