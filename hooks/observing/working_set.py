@@ -211,7 +211,10 @@ class WorkingSet:
 
     def names_of(self, dataset: uuid.UUID) -> tuple[uuid.UUID, ...]:
         """Return the dataset and every alias known so far, sorted."""
-        return tuple(sorted(self.memory.classes.get(dataset, (dataset,))))
+        if dataset not in self.memory.classes:
+            # A root run that ends makes versions of datasets that its own event does not name.
+            self._load_classes([dataset])
+        return tuple(sorted(self.memory.classes[dataset]))
 
     def see_schemas(self, schemas: Mapping[str, Any]) -> None:
         """Make sure that the schemas are stored."""
