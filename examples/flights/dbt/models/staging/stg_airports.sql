@@ -1,0 +1,4 @@
+select
+    faa as airport,
+    name as airport_name
+from {{ source('raw', 'airports') }}
