@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
-from catalog.errors import InvalidJson, PayloadTooLarge
+from catalog.errors import InvalidInput, InvalidJson, PayloadTooLarge
 from catalog.openlineage.canonical import EXACT_DECODER
 from catalog.openlineage.limits import Limits
 
@@ -31,9 +31,9 @@ class BatchItem:
 def split_batch(body: bytes, limits: Limits) -> Iterator[BatchItem]:
     """Yield the elements of the array in their order, each no larger than the body.
 
-    Raises `InvalidJson` where the body is no array or its structure is broken (also after elements were
-    yielded: the whole batch is refused then), `PayloadTooLarge` for more bytes or events than the limits
-    allow.
+    Raises `InvalidInput` where the body is no array, `InvalidJson` where its structure is broken (also after
+    elements were yielded: the whole batch is refused then), `PayloadTooLarge` for more bytes or events than
+    the limits allow.
     """
     if len(body) > limits.max_batch_bytes:
         message = f"the batch has {len(body)} bytes, the limit is {limits.max_batch_bytes}"
@@ -48,7 +48,7 @@ def split_batch(body: bytes, limits: Limits) -> Iterator[BatchItem]:
 def _items(body: bytes | None, text: str, most: int) -> Iterator[BatchItem]:
     position = _skip_blank(text, 0)
     if text[position : position + 1] != "[":
-        raise InvalidJson("expected a JSON array of events")
+        raise InvalidInput("expected a JSON array of events")
     position = _skip_blank(text, position + 1)
     count = 0
     if text[position : position + 1] == "]":

@@ -145,7 +145,9 @@ class DatasetReference:
             version=get("version"),
             schema=get("schema"),
             aliases=tuple(
-                Alias(DatasetKey(namespace, name), kind) for namespace, name, kind in get("symlinks") or ()
+                Alias(DatasetKey(namespace, name), kind)
+                for namespace, name, kind in get("symlinks") or ()
+                if (namespace, name) != key
             ),
             row_count=row_count,
             byte_count=byte_count,

@@ -158,9 +158,32 @@ def _description(facet: dict[str, Any], _: list[str]) -> str:
     return text_of(facet.get("description"), "description")[:MAX_TEXT]
 
 
-def _fields(facet: dict[str, Any], _: list[str]) -> list[Any] | None:
+def _fields(facet: dict[str, Any], problems: list[str]) -> list[Any] | None:
     """The fields as they were sent, nested ones within; none at all is a tombstone."""
-    return list_of(facet.get("fields"), "fields") or None
+    return _named_fields(list_of(facet.get("fields"), "fields"), "fields", problems) or None
+
+
+def _named_fields(fields: list[Any], pointer: str, problems: list[str]) -> list[Any]:
+    """Return the fields without those, at any level, that have no name: whoever reads them may rely on it."""
+    named: list[Any] = []
+    changed = False
+    for index, field in enumerate(fields):
+        if type(field) is not dict or type(field.get("name")) is not str or not field["name"]:
+            problems.append(f"{pointer}/{index}: expected an object with a name")
+            changed = True
+            continue
+        nested = field.get("fields")
+        if nested:
+            try:
+                kept = _named_fields(list_of(nested, "fields"), f"{pointer}/{index}/fields", problems)
+            except SloppyError as exc:
+                problems.append(f"{pointer}/{index}: {exc}")
+                kept = []
+            if kept is not nested:
+                field = field | {"fields": kept}  # noqa: PLW2901  # the field that is kept
+                changed = True
+        named.append(field)
+    return named if changed else fields
 
 
 def _version(facet: dict[str, Any], _: list[str]) -> str:
@@ -242,7 +265,7 @@ def _escaped(value: Any) -> str:
 
 _RUN_FACETS: dict[str, tuple[str, _Reader]] = {
     "parent": ("parent", _parent),
-    # The parent facet's name until OpenLineage 0.3; old producers still send it.
+    # The parent facet's older name; old producers still send it.
     "parentRun": ("legacy_parent", _parent),
     "nominalTime": ("nominal", _nominal),
     "errorMessage": ("error", _error),

@@ -99,8 +99,8 @@ def receive_batch(
 ) -> list[ReceivedEvent | HeadwaterError]:
     """Return for each element of the array the event, or why it is refused.
 
-    Raises `InvalidJson` or `PayloadTooLarge` where the batch as a whole is refused. Takes about 40 µs an
-    event, so call it off the event loop.
+    Raises `InvalidInput`, `InvalidJson` or `PayloadTooLarge` where the batch as a whole is refused. Takes
+    about 40 µs an event, so call it off the event loop.
     """
     return [_received(item, limits, redactor) for item in split_batch(body, limits)]
 
