@@ -144,7 +144,7 @@ class _Observer:
         if known is not None and merged == before:
             return
         job = merged.job
-        job_id = self._set.see_job(job, event.event_time, fact.position)
+        job_id = self._set.see_job(job, fact.received_at, fact.position)
         self._see_parent(fact, event, job)
         bounded_at = known.bounded_at if known is not None else None
         if _end_of(before, known) != (ended := run_outcome(merged)) and ended is not None:
@@ -170,19 +170,21 @@ class _Observer:
     def _see_parent(self, fact: Fact, event: RunEvent, job: JobKey) -> None:
         parent = event.parent
         if parent is not None:
-            self._set.see_job(parent.run.job, event.event_time, fact.position)
+            self._set.see_job(parent.run.job, fact.received_at, fact.position)
             self._set.see_parent(job, parent.run.job, event.event_time, fact.position)
 
     def _see_references(self, fact: Fact, at: dt.datetime, references: Iterable[DatasetReference]) -> None:
         for reference in references:
-            self._set.see_dataset(reference.key, at, fact.position)
+            self._set.see_dataset(reference.key, fact.received_at, fact.position)
             for alias in reference.aliases:
-                self._set.see_dataset(alias.key, at, fact.position)
+                self._set.see_dataset(alias.key, fact.received_at, fact.position)
                 self._set.see_alias(reference.key, alias.key, alias.type, at, fact.position)
 
     # Roots -----------------------------------------------------------------------------------------------
 
     def _set_root(self, row: RunRow, known: RunRow | None) -> None:
+        if known is not None and known.merged.parent == row.merged.parent:
+            return  # A change above it has been, or will be, passed down to it.
         root = self._root_of(row)
         if root == row.root_run_id and (known is not None or root == row.id):
             return
@@ -225,7 +227,7 @@ class _Observer:
             old = None
         if new is not None:
             # A lineage facet may name datasets and jobs that are neither inputs nor outputs.
-            self._see_shape(new[1], new[0], fact.position)
+            self._see_shape(new[1], fact.received_at, fact.position)
         restate(self._set, row.merged.job, row.id, old=old, new=new, position=fact.position)
 
     def _see_shape(self, shape: Shape, at: dt.datetime, position: int) -> None:
@@ -309,10 +311,10 @@ class _Observer:
         """Take a JobEvent: the job, what it reads and writes."""
         self._see_references(fact, event.event_time, [*event.inputs, *event.outputs])
         self._set.see_schemas(event.schemas)
-        self._set.see_job(event.job, event.event_time, fact.position)
+        self._set.see_job(event.job, fact.received_at, fact.position)
         shape = shape_of(event)
         if shape is not None:
-            self._see_shape(shape, event.event_time, fact.position)
+            self._see_shape(shape, fact.received_at, fact.position)
             tiebreak = uuid.UUID(bytes=event.digest)
             new = (event.event_time, shape)
             restate(self._set, event.job, tiebreak, old=None, new=new, position=fact.position)
@@ -322,7 +324,7 @@ class _Observer:
         body = orjson.loads(fact.body)
         key = DatasetKey(body["namespace"], body["name"])
         time = dt.datetime.fromisoformat(body["time"])
-        dataset = self._set.see_dataset(key, time, fact.position)
+        dataset = self._set.see_dataset(key, fact.received_at, fact.position)
         version = VersionRow(
             id=version_id(dataset, f"report {body['key']}", body["partition"]),
             dataset_id=dataset,

@@ -14,19 +14,19 @@ HEADER = struct.Struct(">QQ")
 _CHUNK = 1 << 20
 
 
-def fill_head(folder: str, half: int) -> None:
-    """Append to `head` until it holds `half` bytes or the output ends."""
+def fill_head(source: int, folder: str, half: int) -> None:
+    """Append what the pipe gives to `head` until that holds `half` bytes or the output ends."""
     head = os.open(f"{folder}/head", os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     room = half - os.fstat(head).st_size
-    while room > 0 and (chunk := os.read(0, room)):
+    while room > 0 and (chunk := os.read(source, room)):
         room -= len(chunk)
         _write_at_end(head, chunk)
     os.close(head)
 
 
-def fill_ring(folder: str, capacity: int) -> None:
+def fill_ring(source: int, folder: str, capacity: int) -> None:
     """Keep the last `capacity` bytes of the rest in `tail`; the header follows the bytes that it counts."""
-    chunk = os.read(0, _CHUNK)
+    chunk = os.read(source, _CHUNK)
     if not chunk:
         return
     ring = os.open(f"{folder}/tail", os.O_RDWR | os.O_CREAT, 0o600)
@@ -39,7 +39,7 @@ def fill_ring(folder: str, capacity: int) -> None:
         _write_at(ring, kept[len(before_end) :], HEADER.size)
         count += len(chunk)
         _write_at(ring, HEADER.pack(capacity, count), 0)
-        chunk = os.read(0, _CHUNK)
+        chunk = os.read(source, _CHUNK)
     os.close(ring)
 
 
@@ -56,5 +56,5 @@ def _write_at(descriptor: int, data: bytes, offset: int) -> None:
 
 if __name__ == "__main__":
     _folder, _half = sys.argv[1], int(sys.argv[2])
-    fill_head(_folder, _half)
-    fill_ring(_folder, _half)
+    fill_head(0, _folder, _half)
+    fill_ring(0, _folder, _half)
