@@ -22,8 +22,9 @@ from catalog.observations import (
     ShapeObserved,
 )
 from catalog.openlineage.shape import Shape
+from graph.bounds import check_bounds
 from graph.digest import graph_digest
-from graph.intervals import ShapePoint, coalesce, tile
+from graph.intervals import Point, coalesce, tile
 from graph.mentions import mentions
 from graph.model import Direction, EdgeKind, HeldEdge, Lineage, Node, NodeKind, Span, Vertex, Want
 from graph.reference import ReferenceWalk, answer
@@ -87,7 +88,7 @@ class MemoryGraph:
                 yield _whole_edge(EdgeKind.ALIAS, dataset, alias, since, type_)
 
     def _job_edges(self, job: JobKey) -> Iterator[HeldEdge]:
-        points = [ShapePoint(at, tiebreak, shape) for (at, tiebreak), (_, shape) in self._shapes[job].items()]
+        points = [Point(at, tiebreak, shape) for (at, tiebreak), (_, shape) in self._shapes[job].items()]
         spans: dict[ShapeEdge, list[Span]] = defaultdict(list)
         for span, shape in tile(points):
             for edge in shape_edges(job, shape):
@@ -118,6 +119,7 @@ class MemoryGraph:
         want: Want = Want.IDS,
     ) -> Lineage:
         """Return what lies up- or downstream of the node, nearest first, and whether that is everything."""
+        check_bounds(depth, max_nodes)
         start = self.resolve(node_id)
         if start is None:
             raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])

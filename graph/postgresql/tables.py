@@ -5,9 +5,10 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from catalog.database import metadata
 from graph.model import EdgeKind
+from graph.traversal import STEP_BITS
 
 #: A vertex is a node's id plus the number of a hidden step of it, so the ids of nodes lie this far apart.
-STEPS = 1 << 20
+STEPS = 1 << STEP_BITS
 
 #: Edge kinds as numbers: every edge and two of its indexes hold one.
 EDGE_KIND_NUMBERS = {
@@ -17,13 +18,13 @@ EDGE_KIND_NUMBERS = {
     EdgeKind.PARENT: 4,
     EdgeKind.ALIAS: 5,
 }
+EDGE_KINDS = {number: kind for kind, number in EDGE_KIND_NUMBERS.items()}
 
 graph_generation = sa.Table(
     "graph_generation",
     metadata,
     sa.Column("number", sa.Integer, primary_key=True, autoincrement=False),
     sa.Column("state", sa.Text, nullable=False),
-    sa.Column("position", sa.BigInteger, nullable=False),
     sa.Column(
         "created_at", sa.TIMESTAMP(timezone=True), nullable=False, server_default=sa.func.clock_timestamp()
     ),
@@ -41,11 +42,11 @@ graph_node = sa.Table(
     metadata,
     sa.Column("id", sa.BigInteger, sa.Identity(always=True, start=STEPS, increment=STEPS), primary_key=True),
     sa.Column("generation", sa.Integer, nullable=False),
-    sa.Column("digest", sa.LargeBinary, nullable=False),
+    sa.Column("key", UUID(as_uuid=True), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),
     sa.Column("namespace", sa.Text, nullable=False),
     sa.Column("name", sa.Text, nullable=False),
-    sa.UniqueConstraint("generation", "digest", name="graph_node_digest"),
+    sa.UniqueConstraint("generation", "key", name="graph_node_key"),
 )
 
 graph_edge = sa.Table(

@@ -1,0 +1,192 @@
+"""The edges of jobs over time: new points of a job's history change only what lies between their neighbours."""
+
+import datetime as dt
+import uuid
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import orjson
+import psycopg
+
+from catalog.errors import HeadwaterError
+from catalog.keys import JobKey
+from catalog.observations import ShapeObserved
+from catalog.openlineage.shape import Shape
+from catalog.queries import load_queries
+from graph.intervals import Point, coalesce, outside, tile, within
+from graph.model import Node, Span, Vertex
+from graph.postgresql.nodes import NodeRows
+from graph.postgresql.rows import EdgeRow
+from graph.postgresql.tables import EDGE_KIND_NUMBERS, STEPS
+from graph.steps import ShapeEdge, shape_edges
+
+QUERIES = load_queries(Path(__file__).with_name("write.sql"))
+
+PointKey = tuple[dt.datetime, uuid.UUID]
+
+
+class _EdgeKey(NamedTuple):
+    kind: int
+    origin: int
+    destination: int
+
+
+class _Stored(NamedTuple):
+    ctid: str
+    span: Span
+
+
+@dataclass(slots=True)
+class _JobHistory:
+    """What a batch says of one job, and what is stored in the window that this touches."""
+
+    job: JobKey
+    new: dict[PointKey, tuple[int, Shape | None]] = field(default_factory=dict)
+    #: Stored points of the window with the undecoded shape, None where it was withdrawn.
+    stored: dict[PointKey, tuple[int, bytes | None]] = field(default_factory=dict)
+    edges: dict[_EdgeKey, list[_Stored]] = field(default_factory=lambda: defaultdict(list))
+
+    def drop_old_news(self) -> None:
+        """Forget new points of which a newer one is stored."""
+        for key, (sequence, _) in self.stored.items():
+            if key in self.new and self.new[key][0] <= sequence:
+                del self.new[key]
+
+    @property
+    def first(self) -> PointKey:
+        return min(self.new)
+
+    @property
+    def last(self) -> PointKey:
+        return max(self.new)
+
+    def window(self) -> Span:
+        """Return the time from the first new point to the first stored one after the last."""
+        later = [
+            at for (at, tiebreak), (_, body) in self.stored.items() if body and (at, tiebreak) > self.last
+        ]
+        return Span(self.first[0], min(later, default=None))
+
+    def stated(self, window: Span) -> dict[ShapeEdge, list[Span]]:
+        """Return the edges that the shapes state from now on within the window, and when."""
+        points: list[Point[Shape | bytes]] = [Point(*key, shape) for key, (_, shape) in self.new.items()]
+        points += [Point(*key, body) for key, (_, body) in self.stored.items() if key not in self.new]
+        edges: dict[ShapeEdge, list[Span]] = defaultdict(list)
+        for span, shape in tile(points):
+            part = within(span, window)
+            if part is None:
+                continue
+            decoded = Shape.from_json(orjson.loads(shape)) if isinstance(shape, bytes) else shape
+            for edge in shape_edges(self.job, decoded):
+                edges[edge].append(part)
+        return edges
+
+
+class JobHistories:
+    """The points that one batch adds to the histories of jobs."""
+
+    def __init__(self, connection: psycopg.Connection[Any], nodes: NodeRows) -> None:
+        self._connection = connection
+        self._nodes = nodes
+        self._histories: dict[int, _JobHistory] = {}
+
+    def add(self, observed: ShapeObserved, sequence: int) -> None:
+        """Add a point; a later call replaces an earlier one of the same identity."""
+        history = self._histories.setdefault(
+            self._nodes.ids[Node.of(observed.job)], _JobHistory(observed.job)
+        )
+        history.new[observed.at, observed.tiebreak] = (sequence, observed.shape)
+
+    def write(self) -> tuple[list[str], list[EdgeRow]]:
+        """Save the points; return the rows of edges to remove (by ctid) and those to add."""
+        self._load_points()
+        changed = {id_: history for id_, history in self._histories.items() if history.new}
+        if not changed:
+            return [], []
+        windows = {id_: history.window() for id_, history in changed.items()}
+        self._load_edges(windows)
+        self._save_points(changed)
+        stated = {id_: history.stated(windows[id_]) for id_, history in changed.items()}
+        # A stored shape that holds again may name what this batch does not.
+        ends = {vertex for edges in stated.values() for edge in edges for vertex in edge[1:]}
+        self._nodes.ensure(vertex.node for vertex in ends)
+        stale: list[str] = []
+        rows: list[EdgeRow] = []
+        for id_, history in changed.items():
+            removed, added = self._compare(id_, history, windows[id_], stated[id_])
+            stale += removed
+            rows += added
+        return stale, rows
+
+    def _load_points(self) -> None:
+        known = {id_: history for id_, history in self._histories.items() if id_ in self._nodes.known}
+        if not known:
+            return
+        firsts = [history.first for history in known.values()]
+        lasts = [history.last for history in known.values()]
+        parameters = {
+            "jobs": list(known),
+            "first_ats": [at for at, _ in firsts],
+            "first_tiebreaks": [tiebreak for _, tiebreak in firsts],
+            "last_ats": [at for at, _ in lasts],
+            "last_tiebreaks": [tiebreak for _, tiebreak in lasts],
+        }
+        cursor = self._connection.cursor(binary=True)
+        for id_, at, tiebreak, sequence, body in cursor.execute(QUERIES["points"], parameters):
+            known[id_].stored[at, tiebreak] = (sequence, body)
+        for history in known.values():
+            history.drop_old_news()
+
+    def _load_edges(self, windows: Mapping[int, Span]) -> None:
+        known = [id_ for id_ in windows if id_ in self._nodes.known]
+        if not known:
+            return
+        parameters = {
+            "jobs": known,
+            "starts": [windows[id_].start for id_ in known],
+            "ends": [windows[id_].end for id_ in known],
+        }
+        cursor = self._connection.cursor(binary=True)
+        for ctid, owner, kind, origin, destination, start, end in cursor.execute(
+            QUERIES["job_edges"], parameters
+        ):
+            stored = _Stored(ctid, Span(start, end))
+            self._histories[owner].edges[_EdgeKey(kind, origin, destination)].append(stored)
+
+    def _save_points(self, changed: Mapping[int, _JobHistory]) -> None:
+        points = [
+            (id_, at, tiebreak, sequence, None if shape is None else orjson.dumps(shape.to_json()))
+            for id_, history in changed.items()
+            for (at, tiebreak), (sequence, shape) in history.new.items()
+        ]
+        names = ("jobs", "ats", "tiebreaks", "sequences", "shapes")
+        columns: Sequence[tuple[Any, ...]] = list(zip(*points, strict=True))
+        parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        self._connection.execute(QUERIES["save_points"], parameters)
+
+    def _compare(
+        self, id_: int, history: _JobHistory, window: Span, stated: Mapping[ShapeEdge, list[Span]]
+    ) -> tuple[list[str], list[EdgeRow]]:
+        inside = {self._edge_key(edge): spans for edge, spans in stated.items()}
+        stale: list[str] = []
+        rows: list[EdgeRow] = []
+        for key in inside.keys() | history.edges.keys():
+            stored = {edge.span: edge.ctid for edge in history.edges.get(key, ())}
+            wanted = coalesce([*outside(list(stored), window), *inside.get(key, ())])
+            stale += [ctid for span, ctid in stored.items() if span not in wanted]
+            rows += [EdgeRow(id_, *key, *span) for span in wanted if span not in stored]
+        return stale, rows
+
+    def _edge_key(self, edge: ShapeEdge) -> _EdgeKey:
+        kind, origin, destination = edge
+        return _EdgeKey(EDGE_KIND_NUMBERS[kind], self._vertex(origin), self._vertex(destination))
+
+    def _vertex(self, vertex: Vertex) -> int:
+        if vertex.step >= STEPS:
+            raise HeadwaterError(
+                f"expected fewer than {STEPS} flows in the lineage of {vertex.node.id[:200]}, found {vertex.step}"
+            )
+        return self._nodes.ids[vertex.node] + vertex.step

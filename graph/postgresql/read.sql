@@ -1,0 +1,71 @@
+-- name: snapshot
+-- The settings last until the end of the transaction. Plans for arrays of any length are the same and made once; a plan
+-- that was made while the tables were empty must not scan them when they are full.
+SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('enable_seqscan', 'off', true),
+       set_config('jit', 'off', true),
+       (SELECT number FROM graph_generation WHERE state = 'current') AS generation,
+       g.position AS cursor,
+       coalesce(
+           (SELECT o.position - 1 FROM observation o WHERE o.sequence > g.position ORDER BY o.sequence LIMIT 1),
+           s.position
+       ) AS position,
+       EXISTS (SELECT FROM parked p WHERE p.follower = 'graph') AS parked
+FROM follower g, follower s
+WHERE g.name = 'graph' AND s.name = 'state'
+
+-- name: scan
+SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)
+
+-- name: find
+SELECT id, namespace, name FROM graph_node WHERE generation = %(generation)s AND key = ANY(%(keys)b::uuid[])
+
+-- name: steps
+-- The hidden steps of a job: the vertices between its id and the next.
+SELECT DISTINCT v FROM (
+    SELECT origin AS v FROM graph_edge
+    WHERE origin > %(id)s AND origin < %(next_id)s AND valid_to IS NULL
+    UNION ALL
+    SELECT destination FROM graph_edge
+    WHERE destination > %(id)s AND destination < %(next_id)s AND valid_to IS NULL
+) AS vertices
+
+-- name: downstream
+SELECT array_agg(destination) FILTER (WHERE kind <> 5), array_agg(destination) FILTER (WHERE kind = 5)
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+
+-- name: upstream
+SELECT array_agg(origin) FILTER (WHERE kind <> 5), array_agg(origin) FILTER (WHERE kind = 5)
+FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+
+-- name: edges_downstream
+SELECT array_agg(origin), array_agg(destination), array_agg(kind)
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+
+-- name: edges_upstream
+SELECT array_agg(origin), array_agg(destination), array_agg(kind)
+FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+
+-- name: names
+-- In one row: an array is read several times quicker than as many rows.
+SELECT array_agg(id), array_agg(kind || ':' || namespace || ':' || name)
+FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
+
+-- name: nodes
+SELECT array_agg(id), array_agg(kind), array_agg(namespace), array_agg(name)
+FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
+
+-- name: parked
+SELECT o.kind, o.body FROM parked p LEFT JOIN observation o ON o.sequence = p.position WHERE p.follower = 'graph'
+
+-- name: all_nodes
+SELECT kind, namespace, name FROM graph_node WHERE generation = %(generation)s
+
+-- name: all_edges
+-- An alias stands in both directions; the one from its owner is told.
+SELECT e.kind, w.kind, w.namespace, w.name, o.kind, o.namespace, o.name, e.origin - o.id,
+       d.kind, d.namespace, d.name, e.destination - d.id, e.valid_from, e.valid_to, e.type
+FROM graph_edge e
+JOIN graph_node w ON w.id = e.owner
+JOIN graph_node o ON o.id = e.origin & %(mask)s
+JOIN graph_node d ON d.id = e.destination & %(mask)s
+WHERE w.generation = %(generation)s AND NOT (e.kind = 5 AND e.origin <> e.owner)

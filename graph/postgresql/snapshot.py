@@ -1,0 +1,139 @@
+"""One consistent view of the tables: a read-only transaction in which every question of one answer is asked."""
+
+import contextlib
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import psycopg
+from sqlalchemy import Engine
+
+from catalog.database import driver_connection, translated_errors
+from catalog.errors import HeadwaterError
+from catalog.keys import NodeId, digest_uuid
+from catalog.observations import decode_observed
+from catalog.queries import load_queries
+from graph.mentions import mentions
+from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
+from graph.postgresql.tables import EDGE_KINDS, STEPS
+from graph.traversal import NODE_MASK, Neighbours, VertexEdge
+
+QUERIES = load_queries(Path(__file__).with_name("read.sql"))
+
+#: Rows fetched at a time when everything is read.
+STREAM_ROWS = 20_000
+
+
+class Found(NamedTuple):
+    """A stored node and its row."""
+
+    id: int
+    node: Node
+
+
+class Snapshot:
+    """The graph as it stood when the transaction began; also the `Adjacency` of walks over it."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self._cursor = connection.cursor(binary=True)
+        row = self._cursor.execute(QUERIES["snapshot"]).fetchone()
+        if row is None or row[3] is None:
+            raise HeadwaterError("expected a current generation of the graph, found none: run migrate")
+        self.generation: int = row[3]
+        #: Sequence of the last observation that is in the graph.
+        self.cursor: int = row[4]
+        #: Ledger position up to which the graph knows everything.
+        self.position: int = row[5]
+        self._has_parked: bool = row[6]
+
+    def find(self, node_id: NodeId) -> Found | None:
+        """Return the stored node that the id names, that with the longest namespace if there are several."""
+        if node_id.kind not in set(NodeKind):
+            return None
+        candidates = node_id.candidates()
+        keys = [digest_uuid(node_id.kind, *pair) for pair in candidates]
+        rows = self._all("find", generation=self.generation, keys=keys)
+        ids = {(namespace, name): id_ for id_, namespace, name in rows}
+        kind = NodeKind(node_id.kind)
+        return next((Found(ids[pair], Node(kind, *pair)) for pair in candidates if pair in ids), None)
+
+    def vertices_of(self, found: Found) -> list[int]:
+        """Return where a walk from the node starts: at the node and, for a job, at every step of it."""
+        if found.node.kind is NodeKind.DATASET:
+            return [found.id]
+        return [found.id, *(row[0] for row in self._all("steps", id=found.id, next_id=found.id + STEPS))]
+
+    def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
+        """Return what lies one step from the vertices in the direction."""
+        by_edge, by_alias = self._one(direction.lower(), vertices=vertices)
+        return Neighbours(by_edge or (), by_alias or ())
+
+    def edges(self, vertices: Sequence[int], direction: Direction) -> list[VertexEdge]:
+        """Return the edges that leave or enter the vertices."""
+        origins, destinations, kinds = self._one(f"edges_{direction.lower()}", vertices=vertices)
+        return [
+            VertexEdge(origin, destination, EDGE_KINDS[kind])
+            for origin, destination, kind in zip(origins or (), destinations or (), kinds or (), strict=True)
+        ]
+
+    def names(self, nodes: Sequence[int]) -> Mapping[int, str]:
+        """Return the node id, as users write it, of each of the nodes."""
+        ids, names = self._one("names", ids=nodes)
+        return dict(zip(ids or (), names or (), strict=True))
+
+    def nodes(self, nodes: Sequence[int]) -> Mapping[int, Node]:
+        """Return the nodes by the ids of their rows."""
+        ids, *columns = self._one("nodes", ids=nodes)
+        kinds = {kind.value: kind for kind in NodeKind}
+        rows = zip(ids or (), *(column or () for column in columns), strict=True)
+        return {id_: Node(kinds[kind], namespace, name) for id_, kind, namespace, name in rows}
+
+    def parked_nodes(self) -> set[str] | None:
+        """Return the node ids that observations name which could not be applied; None where one cannot be read."""
+        if not self._has_parked:
+            return set()
+        try:
+            observed = [decode_observed(kind, bytes(body)) for kind, body in self._all("parked")]
+        except (ValueError, TypeError, LookupError):
+            return None
+        return {Node.of(key).id for each in observed for key in mentions(each)}
+
+    def all_nodes(self) -> Iterator[Node]:
+        """Give every node once."""
+        for kind, namespace, name in self._stream("all_nodes", generation=self.generation):
+            yield Node(NodeKind(kind), namespace, name)
+
+    def all_edges(self) -> Iterator[HeldEdge]:
+        """Give every edge with its interval once."""
+        for row in self._stream("all_edges", generation=self.generation, mask=NODE_MASK):
+            owner, origin, destination = (Node(NodeKind(row[at]), *row[at + 1 : at + 3]) for at in (1, 4, 8))
+            yield HeldEdge(
+                EDGE_KINDS[row[0]],
+                owner,
+                Vertex(origin, row[7]),
+                Vertex(destination, row[11]),
+                Span(row[12], row[13]),
+                row[14],
+            )
+
+    def _stream(self, query: str, **parameters: object) -> Iterator[Any]:
+        # Everything is read, so the settings that make walks quick do not fit.
+        connection = self._cursor.connection
+        connection.execute(QUERIES["scan"])
+        with connection.cursor(f"headwater_{query}") as cursor:
+            cursor.itersize = STREAM_ROWS
+            yield from cursor.execute(QUERIES[query], parameters, binary=True)
+
+    def _all(self, query: str, **parameters: object) -> list[Any]:
+        return self._cursor.execute(QUERIES[query], parameters).fetchall()
+
+    def _one(self, query: str, **parameters: object) -> Any:
+        return self._cursor.execute(QUERIES[query], parameters).fetchone()
+
+
+@contextlib.contextmanager
+def open_snapshot(engine: Engine) -> Iterator[Snapshot]:
+    """Yield a snapshot; raise `DatabaseUnavailable` when the database is away."""
+    options = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
+    with translated_errors(), options.connect() as connection:
+        yield Snapshot(driver_connection(connection))
