@@ -167,7 +167,7 @@ class CommandLauncher(DocumentModel):
         examples=[["dbt-ol", "build", "--project-dir", "dbt"]],
     )
     working_directory: Text | None = Field(
-        None, description="Folder to run in: absolute, or relative to the folder that the worker allows."
+        None, description="Folder to run in: absolute, or relative to a folder that the worker allows."
     )
     environment: dict[EnvironmentName, EnvironmentValue] = Field(
         default={},

@@ -156,7 +156,7 @@ def test_faulty_json_is_refused_with_its_place(text: str, message: str) -> None:
     assert refusal(text, "x.json") == message
 
 
-LAUGHS = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+LAUGHS = "a0: &a0 [[], [], [], [], [], [], [], [], [], []]\n" + "".join(
     f"a{level}: &a{level} [{', '.join([f'*a{level - 1}'] * 10)}]\n" for level in range(1, 10)
 )
 LONG_ECHO = f"a: &a {'x' * 1_000_000}\nb: [{', '.join(['*a'] * 1000)}]\n"

@@ -98,6 +98,17 @@ def test_a_hub_that_thousands_read_and_write_costs_a_sum_not_a_product() -> None
     assert find_loop(readers + writers) is None
 
 
+def test_ways_that_part_and_meet_again_and_again_are_walked_once() -> None:
+    # 2 to the power of 60 ways lead through these layers.
+    layers = [
+        pipeline(f"p{layer}{side}", f"d{layer}a d{layer}b", f"d{layer + 1}a d{layer + 1}b")
+        for layer in range(60)
+        for side in "ab"
+    ]
+
+    assert find_loop(layers) is None
+
+
 def test_a_short_loop_is_described_whole_and_a_long_one_by_its_ends() -> None:
     assert describe_loop(["p", "dataset:ns:a", "p"]) == "p -> dataset:ns:a -> p"
     described = describe_loop([str(number) for number in range(101)])
