@@ -181,8 +181,8 @@ class Decider:
             }
             for c in consumed
         ]
-        last = max((c.version.sequence for c in consumed), default=0)
-        decision_id = name_based_uuid("decision", str(run_id), verdict, str(occasion.position), str(last))
+        last = str(consumed[-1].version.version) if consumed else ""
+        decision_id = name_based_uuid("decision", str(run_id), verdict, str(occasion.position), last)
         self._set.decisions.append(
             DecisionRecord(decision_id, pipeline.name, run_id, verdict, reason, rules, inputs, occasion)
         )
