@@ -1,6 +1,7 @@
 """The steps of the flights example, run as their pipelines declare: what they report fits together."""
 
 import os
+import shutil
 import subprocess
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -162,6 +163,21 @@ def test_a_month_without_flights_fails_and_lands_nothing(january: Example) -> No
     assert [event.event_type for event in step.events] == ["START", "FAIL"]
     assert step.events[-1].outputs == ()
     assert not list((january.folder / "data" / "raw").rglob("*1999*"))
+
+
+def test_a_failed_test_of_dbt_fails_the_step_and_no_mart_behind_it_has_a_version(january: Example) -> None:
+    flights = january.folder / "data" / "raw" / "flights"
+    twice = flights / "2013-01-again.parquet"
+    shutil.copy(flights / "2013-01.parquet", twice)
+    try:
+        step = run_step(january.folder, pipelines()[DBT], january.receiver)
+    finally:
+        twice.unlink()
+    assert step.exit_code == 1
+    assert "FAIL 27004 unique_stg_flights_flight_key" in step.output
+    assert step.events[-1].event_type == "FAIL"
+    assert DatasetKey(WAREHOUSE, "warehouse.staging.stg_flights") in written(step)
+    assert not [dataset for dataset in written(step) if dataset.name.startswith("warehouse.marts.")]
 
 
 def test_a_step_runs_by_hand_without_a_receiver(january: Example) -> None:
