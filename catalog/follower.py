@@ -18,15 +18,7 @@ from catalog.errors import HeadwaterError
 log = structlog.get_logger(__name__)
 
 
-class LogRecord(Protocol):
-    """A record of a log: it has a place in it."""
-
-    @property
-    def position(self) -> int:
-        """The place in the log; greater is later."""
-
-
-Record = TypeVar("Record", bound=LogRecord)
+Record = TypeVar("Record")
 
 
 class Log(Protocol[Record]):
@@ -37,7 +29,7 @@ class Log(Protocol[Record]):
     channel: str
 
     def read(self, connection: psycopg.Connection[Any], *, after: int, limit: int) -> Sequence[Record]:
-        """Return at most `limit` records that lie after the position, in order."""
+        """Return at most `limit` records whose cursors are greater than `after`, in order, without judging them."""
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Record], *, resumed: bool) -> None:
         """Write the effects of the records within the caller's transaction.
@@ -46,7 +38,7 @@ class Log(Protocol[Record]):
         """
 
     def cursor(self, record: Record) -> int:
-        """Return the cursor after the record."""
+        """Return the cursor after the record: its place in the log."""
 
     def forget(self) -> None:
         """Drop everything remembered of a transaction that did not commit."""
@@ -132,15 +124,15 @@ class Follower(Generic[Record]):
 
     def _park(self, connection: psycopg.Connection[Any], record: Record, error: Exception) -> Step:
         code = error.code if isinstance(error, HeadwaterError) else type(error).__name__
-        log.error("follower.parked", follower=self.source.name, position=record.position, exc_info=error)
         cursor = self.source.cursor(record)
+        log.error("follower.parked", follower=self.source.name, position=cursor, exc_info=error)
         with connection.transaction():
             self._lock_cursor(connection)
             connection.execute(
                 "INSERT INTO parked (follower, position, run_id, error_code, error) VALUES (%s, %s, %s, %s, %s)"
                 " ON CONFLICT (follower, position) DO UPDATE SET attempts = parked.attempts + 1,"
                 " error_code = excluded.error_code, error = excluded.error, parked_at = clock_timestamp()",
-                (self.source.name, record.position, getattr(record, "run_id", None), code, str(error)[:2000]),
+                (self.source.name, cursor, getattr(record, "run_id", None), code, str(error)[:2000]),
             )
             self._move_cursor(connection, cursor, 1)
         return Step(1, 1, cursor)
@@ -200,7 +192,7 @@ def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], p
             "SELECT position FROM follower WHERE name = %s FOR UPDATE", (follower.source.name,)
         )
         records = follower.source.read(connection, after=position - 1, limit=1)
-        if not records or records[0].position != position:
+        if not records or follower.source.cursor(records[0]) != position:
             raise HeadwaterError(f"expected a record at position {position}, found none")
         follower.source.apply(connection, records, resumed=True)
         connection.execute(
