@@ -58,32 +58,45 @@ def cluster_place(data_dir: Path, account: ServerAccount) -> ClusterPlace:
     data is elsewhere (a disk not mounted, a machine left behind), and an empty catalog would hide that.
     """
     entry = data_dir / "postgresql"
-    if entry.is_symlink() and not entry.exists():
+    status = _status(entry, account)
+    if entry.is_symlink() and status is None:
         raise ConfigurationError(
             f"{entry} leads to {entry.readlink()}, which does not exist: bring it back, "
             "or remove the link to start with an empty catalog"
         )
-    if entry.exists():
-        _check_owner(entry, account)
+    if status is not None:
+        _check_owner(entry, status, account)
     cluster = entry.resolve()
     if not account.dedicated:
         return ClusterPlace(cluster, cluster.name, None)
     stem = digest(data_dir)
-    if entry.exists():
+    if status is not None:
         return ClusterPlace(cluster, stem, None)
     _make_root_clusters(account)
     # The random part keeps a new folder from meeting the cluster of a removed one of the same path.
     return ClusterPlace(ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}", stem, entry)
 
 
-def _check_owner(entry: Path, account: ServerAccount) -> None:
-    owner = entry.stat().st_uid
+def _status(entry: Path, account: ServerAccount) -> os.stat_result | None:
+    try:
+        return entry.stat()
+    except FileNotFoundError:
+        return None
+    except PermissionError as exc:
+        raise _of_another_user(entry, account) from exc
+
+
+def _of_another_user(entry: Path, account: ServerAccount) -> ConfigurationError:
+    return ConfigurationError(
+        f"expected the database in {entry} to be one that this user made and {account.name} owns, "
+        "found another user's: run Headwater as that user, or choose another --data-dir"
+    )
+
+
+def _check_owner(entry: Path, status: os.stat_result, account: ServerAccount) -> None:
     planted = account.dedicated and (not entry.is_symlink() or entry.lstat().st_uid != 0)
-    if owner != account.uid or planted:
-        raise ConfigurationError(
-            f"expected the database in {entry} to be one that this user made and {account.name} owns, "
-            f"found one of user id {owner}: run Headwater as that user, or choose another --data-dir"
-        )
+    if status.st_uid != account.uid or planted:
+        raise _of_another_user(entry, account)
     if not (entry / "PG_VERSION").is_file() and any(entry.iterdir()):
         raise ConfigurationError(f"{entry} is not empty and holds no PostgreSQL cluster; move it away")
 

@@ -47,6 +47,7 @@ class EmbeddedPostgreSQL:
         self._guard: Guard | None = None
         self._cluster: Path | None = None
         self._sockets: Path | None = None
+        self._made_sockets = False
         self._recovers = False
 
     # -- what is so
@@ -137,6 +138,7 @@ class EmbeddedPostgreSQL:
         """Start postmaster and guard. No process of the cluster lives before."""
         sockets = self._sockets = socket_folder(cluster, account)
         make_socket_folder(sockets, account)
+        self._made_sockets = True
         for name in (f".s.PGSQL.{SOCKET_PORT}", f".s.PGSQL.{SOCKET_PORT}.lock"):
             (sockets / name).unlink(missing_ok=True)
         folders = str(sockets).replace('"', '""')
@@ -240,9 +242,10 @@ class EmbeddedPostgreSQL:
         After three quarters of the time it stops at once, which costs no data but a crash recovery.
         """
         self._end_server(timeout)
-        if self._sockets is not None:
+        if self._sockets is not None and self._made_sockets:
             with suppress(OSError):  # not empty after a kill: the next start takes it over
                 self._sockets.rmdir()
+            self._made_sockets = False
         if self._cluster_lock is not None:
             self._cluster_lock.release()
             self._cluster_lock = None

@@ -27,7 +27,7 @@ def temporary_data_folder() -> Iterator[Path]:
 def remove_data_folder(folder: Path) -> None:
     """Remove the data folder and, where it links to it, its cluster."""
     link = folder / "postgresql"
-    if link.is_symlink():
+    if link.is_symlink() and link.exists():
         cluster = link.resolve()
         shutil.rmtree(cluster)
         cluster.with_name(f"{cluster.name}.lock").unlink(missing_ok=True)
