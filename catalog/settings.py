@@ -30,6 +30,9 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs tokens.")
     port: int = Field(8642, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
+    public_url: str | None = Field(
+        None, description="Where started runs and people reach this server; default http://HOST:PORT."
+    )
     allowed_hosts: list[str] = Field(
         default_factory=list,
         description="Host header values accepted beside loopback names and the address listened on.",
@@ -77,6 +80,17 @@ class Settings(BaseSettings):
         "auto", description="auto (console on a terminal, JSON elsewhere), console or json."
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @property
+    def reachable_url(self) -> str:
+        """The URL under which runs on this machine report, unless `public_url` says otherwise."""
+        host = "127.0.0.1" if self.host in ("0.0.0.0", "::", "localhost") else self.host  # noqa: S104 - compared only
+        return self.public_url or f"http://{f'[{host}]' if ':' in host else host}:{self.port}"
+
+    @property
+    def secrets_dir(self) -> Path:
+        """Folder of the secrets that documents name by `file:`."""
+        return self.data_dir / "secrets"
 
     @property
     def runs_dir(self) -> Path:

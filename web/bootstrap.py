@@ -1,14 +1,24 @@
 """The composition root: everything that is wired stands here, for the server, the worker, the command line and tests."""
 
+import datetime as dt
+import platform
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Engine, make_url
 
 from catalog.database import create_database_engine
+from catalog.follower import Follower
 from catalog.openlineage.receive import Limits, Redactor
 from catalog.settings import Settings
+from graph.following import GRAPH_FOLLOWER_LOCK, GraphLog
 from graph.port import GraphStore
-from graph.postgresql.store import PostgreSQLGraphStore
+from graph.postgresql.store import PostgresqlGraph
+from hooks.deciding.decider import Limits as DecidingLimits
+from hooks.launchers.command import CommandLauncher, boot_identity, host_identity
+from hooks.launching import LaunchContext
+from hooks.state_follower import STATE_FOLLOWER_LOCK, StateLog
+from hooks.worker import FollowerSpec, WorkerParts, worker_name
 from web.access.tokens import TokenStore
 from web.commands import CommandGateway
 from web.following import StateWaiter
@@ -60,9 +70,57 @@ def web_services(settings: Settings, database_url: str) -> WebServices:
         group_commit=group_commit,
         waiter=waiter,
         commands=CommandGateway(group_commit, waiter),
-        graph=PostgreSQLGraphStore(engine),
+        graph=PostgresqlGraph(engine),
         tokens=TokenStore(engine),
         disk=DiskGuard(settings.data_dir, settings.min_free_disk_bytes),
         limits=receive_limits(settings),
         redactor=Redactor.at(settings.redact_paths),
+    )
+
+
+def state_follower(settings: Settings) -> Follower[Any]:
+    """Return the follower that turns facts into versions, decisions and runs."""
+    limits = DecidingLimits(causal_depth=settings.max_causal_depth)
+    return Follower(StateLog(limits), batch=settings.follower_batch, holder=worker_name())
+
+
+def graph_follower(settings: Settings) -> Follower[Any]:
+    """Return the follower that turns observations into the graph."""
+    return Follower(GraphLog(), batch=settings.follower_batch, holder=worker_name())
+
+
+def command_launcher(settings: Settings) -> CommandLauncher:
+    """Return the launcher of commands on this host."""
+    return CommandLauncher(
+        settings.runs_dir,
+        output_bytes=settings.run_output_bytes,
+        allowed_folders=settings.allow_commands,
+        secrets_folder=settings.secrets_dir,
+    )
+
+
+def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
+    """Wire a worker; nothing is connected yet."""
+    engine = create_database_engine(database_url, pool_size=6, application_name="headwater-worker")
+    launch = LaunchContext(
+        engine=engine,
+        launcher=command_launcher(settings),
+        host=host_identity(settings.data_dir),
+        boot=boot_identity(),
+        openlineage_url=settings.reachable_url,
+        now=lambda: dt.datetime.now(dt.UTC),
+    )
+    return WorkerParts(
+        engine=engine,
+        conninfo=conninfo(database_url),
+        followers=[
+            FollowerSpec(state_follower(settings), STATE_FOLLOWER_LOCK),
+            FollowerSpec(graph_follower(settings), GRAPH_FOLLOWER_LOCK),
+        ],
+        launch=launch,
+        host_name=platform.node(),
+        takes_launches=bool(settings.allow_commands),
+        threads=settings.job_threads,
+        poll_seconds=settings.follower_poll_seconds,
+        host_lost_seconds=settings.host_lost_seconds,
     )
