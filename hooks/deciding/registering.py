@@ -18,7 +18,7 @@ from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
 from hooks.deciding.working_set import WorkingSet, save_results
 from policies.conditions import from_document, leaves
-from policies.loops import PipelineEdges, find_loop
+from policies.loops import PipelineEdges, describe_loop, find_loop
 from policies.transitions import RunState
 
 
@@ -177,7 +177,7 @@ def _refuse_loops(
     ]
     loop = find_loop(edges, _representatives(connection, edges))
     if loop is not None:
-        raise CausalLoop("the pipelines would trigger each other without end: " + " → ".join(loop))
+        raise CausalLoop(f"the pipelines would trigger each other without end: {describe_loop(loop)}")
 
 
 def _representatives(

@@ -56,7 +56,8 @@ class DecidingStage:
         producers: set[uuid.UUID] = set()
         for event in events:
             producers.update(event.run_ids)
-            touches.update({pipeline.name for pipeline, _ in registry.waiting_for(event.dataset_ids)})
+            # A version that enters two leaves can make two runs due, so leaves are counted, not pipelines.
+            touches.update(pipeline.name for pipeline, _ in registry.waiting_for(event.dataset_ids))
         touches.update(_triggered(fact) for fact in facts if fact.kind == FactKind.PIPELINE_TRIGGER)
         run_ids = {fact.run_id for fact in facts if fact.run_id is not None}
         working_set = WorkingSet.load(

@@ -1,25 +1,19 @@
 """Which run makes a version: each run by itself, or the root run for all its steps (documents of kind VersionScope)."""
 
-from collections.abc import Mapping
+from collections.abc import Sequence
 from typing import Any
 
 import psycopg
 
+from catalog.documents.version_scope import VersionScope, scope_of
 from catalog.keys import JobKey
 
-ScopeRules = Mapping[tuple[str, str | None], str]
+
+def load_scopes(connection: psycopg.Connection[Any], query: bytes) -> Sequence[VersionScope]:
+    """Return the scopes that are declared now."""
+    return [VersionScope.model_validate(body) for (body,) in connection.execute(query)]
 
 
-def load_scopes(connection: psycopg.Connection[Any], query: bytes) -> ScopeRules:
-    """Return the declared scopes by (namespace, job name or None for the whole namespace)."""
-    rules = {}
-    for (body,) in connection.execute(query):
-        spec = body["spec"]
-        rules[spec["namespace"], spec.get("job")] = spec["scope"]
-    return rules
-
-
-def by_root_run(rules: ScopeRules, job: JobKey) -> bool:
-    """Return whether versions that this job writes are made by its root run; a job's rule beats its namespace's."""
-    scope = rules.get((job.namespace, job.name), rules.get((job.namespace, None), "run"))
-    return scope == "rootRun"
+def by_root_run(scopes: Sequence[VersionScope], job: JobKey) -> bool:
+    """Return whether versions that this job writes are made by its root run."""
+    return bool(scopes) and scope_of(job, scopes) == "rootRun"

@@ -9,6 +9,7 @@ from typing import Any, assert_never
 import orjson
 import psycopg
 
+from catalog.documents.version_scope import VersionScope
 from catalog.facts import OPENLINEAGE_KINDS, FactKind
 from catalog.keys import DatasetKey, JobKey
 from catalog.ledger import Fact
@@ -18,7 +19,7 @@ from catalog.openlineage.shape import Shape, shape_of
 from hooks.deciding.records import VersionEvent
 from hooks.observing.history import restate
 from hooks.observing.memory import Memory
-from hooks.observing.scopes import ScopeRules, by_root_run, load_scopes
+from hooks.observing.scopes import by_root_run, load_scopes
 from hooks.observing.versions import (
     DISPUTED,
     PARTIAL,
@@ -41,7 +42,7 @@ class ObservingStage:
 
     def __init__(self) -> None:
         self._memory = Memory()
-        self._scopes: ScopeRules | None = None
+        self._scopes: Sequence[VersionScope] | None = None
 
     def forget(self) -> None:
         """Drop everything remembered, because a transaction did not commit or another holder may have worked."""
@@ -130,7 +131,7 @@ def _load(
 class _Observer:
     """Applies one fact after another to a working set."""
 
-    def __init__(self, working_set: WorkingSet, scopes: ScopeRules) -> None:
+    def __init__(self, working_set: WorkingSet, scopes: Sequence[VersionScope]) -> None:
         self._set = working_set
         self._scopes = scopes
 
