@@ -1,0 +1,53 @@
+# What a newcomer needs: `make demo` to see it work, `make test` to check it. Both install what they need by themselves.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+DEMO := examples/flights/.venv
+PIP := --disable-pip-version-check --quiet
+ARGS ?=
+
+.PHONY: test check lint types imports pytest install demo demo-environment bench clean
+
+test: check pytest
+
+check: lint types imports
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed, found $$($(PYTHON) --version); set PYTHON=…"; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@echo "installing into $(VENV)"
+	@$(BIN)/python -m pip install $(PIP) -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo-environment: $(DEMO)/.installed
+
+$(DEMO)/.installed: examples/flights/requirements.txt examples/flights/constraints.txt
+	@test -x $(DEMO)/bin/python || $(PYTHON) -m venv $(DEMO)
+	@echo "installing dbt and DuckDB into $(DEMO)"
+	@$(DEMO)/bin/python -m pip install $(PIP) -r examples/flights/requirements.txt
+	@touch $@
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+imports: install
+	$(BIN)/lint-imports
+
+pytest: install demo-environment
+	$(BIN)/pytest $(ARGS)
+
+# The flights of New York City through registered pipelines; ARGS=--once ends when every expected run has succeeded.
+demo: install demo-environment
+	$(BIN)/python examples/flights/demo.py $(ARGS)
+
+bench: install
+	$(BIN)/python -m benchmarks $(ARGS)
+
+clean:
+	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .demo
