@@ -1,0 +1,55 @@
+"""`python -m benchmarks NAME [--json]`: measure, and print one JSON object or a table."""
+
+import argparse
+import json
+import sys
+from collections.abc import Callable
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from benchmarks.ingest import measure_ingest
+from benchmarks.startup import measure_startup
+from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
+
+MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+    "trigger": measure_trigger,
+    "fanout": measure_fanout,
+    "burst": measure_burst,
+    "ingest": measure_ingest,
+    "startup": measure_startup,
+}
+
+
+def _rows(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
+    rows = []
+    for name, item in value.items():
+        if isinstance(item, dict):
+            rows += _rows(item, f"{prefix}{name}.")
+        else:
+            rows.append((f"{prefix}{name}", str(item)))
+    return rows
+
+
+def main() -> int:
+    """Run the named measurement."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
+    parser.add_argument("name", choices=sorted(MEASUREMENTS))
+    parser.add_argument(
+        "--json", action="store_true", help="one JSON object on standard output, nothing else"
+    )
+    arguments = parser.parse_args()
+    result = {"name": arguments.name, **MEASUREMENTS[arguments.name]()}
+    if arguments.json:
+        sys.stdout.write(json.dumps(result) + "\n")
+        return 0
+    table = Table("figure", "value", title=arguments.name)
+    for row in _rows(result):
+        table.add_row(*row)
+    Console().print(table)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

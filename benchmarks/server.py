@@ -1,0 +1,146 @@
+"""The real command on a data folder of the measurement's own, as a user starts it."""
+
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import psutil
+
+HEADWATER = Path(sys.executable).with_name("headwater")
+START_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running Headwater."""
+
+    url: str
+    data_dir: Path
+    process: subprocess.Popen[str]
+    ready_seconds: float
+
+    @property
+    def port(self) -> int:
+        """The port that it listens on."""
+        return int(self.url.rsplit(":", 1)[1])
+
+    @property
+    def token(self) -> str:
+        """The local token."""
+        return (self.data_dir / "local-token").read_text("ascii").strip()
+
+    def graphql(self, query: str, **variables: Any) -> Any:
+        """Return the data of the answer; raise on errors."""
+        body = json.dumps({"query": query, "variables": variables}).encode()
+        headers = {"Content-Type": "application/json", "Authorization": f"Bearer {self.token}"}
+        request = urllib.request.Request(f"{self.url}/graphql", body, headers)  # noqa: S310 - loopback
+        with urllib.request.urlopen(request, timeout=60) as response:  # noqa: S310 - loopback
+            answer = json.loads(response.read())
+        if answer.get("errors"):
+            raise RuntimeError(json.dumps(answer["errors"])[:2000])
+        return answer["data"]
+
+    def apply(self, *documents: dict[str, Any]) -> None:
+        """Register documents."""
+        self.graphql(
+            "mutation($d: [JSON!]!) { applyDocuments(documents: $d) { documents { change } } }",
+            d=list(documents),
+        )
+
+    def wait_until_followed(self, seconds: float = 120.0) -> float:
+        """Return how many seconds it took until the followers had nothing left."""
+        started = time.perf_counter()
+        while time.perf_counter() - started < seconds:
+            status = self.graphql("{ status { position statePosition graphPosition } }")["status"]
+            if (
+                status["statePosition"] >= status["position"]
+                and status["graphPosition"] >= status["position"]
+            ):
+                return time.perf_counter() - started
+            time.sleep(0.02)
+        raise TimeoutError(f"the followers had work left after {seconds} s")
+
+    def processes(self) -> list[psutil.Process]:
+        """Return every process of this Headwater."""
+        root = psutil.Process(self.process.pid)
+        return [root, *root.children(recursive=True)]
+
+
+def pipeline(name: str, dataset: dict[str, str], argv: list[str], **spec: Any) -> dict[str, Any]:
+    """Return a Pipeline document that runs a command when the dataset has a new version."""
+    return {
+        "apiVersion": "headwater/v1",
+        "kind": "Pipeline",
+        "metadata": {"name": name, "owner": "benchmark"},
+        "spec": {"when": {"dataset": dataset}, "launch": {"command": {"argv": argv}}, **spec},
+    }
+
+
+@contextmanager
+def temporary_folder() -> Iterator[Path]:
+    """Yield a folder that is gone afterwards, with the database that it leads to."""
+    folder = Path(tempfile.mkdtemp(prefix="headwater-benchmark-"))
+    try:
+        yield folder
+    finally:
+        link = folder / "postgresql"
+        if link.is_symlink():
+            shutil.rmtree(link.resolve(), ignore_errors=True)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+@contextmanager
+def running_server(folder: Path, **environment: str) -> Iterator[Server]:
+    """Yield a server that has said that it is ready; it is stopped afterwards."""
+    server = start_server(folder, **environment)
+    try:
+        yield server
+    finally:
+        stop_server(server)
+
+
+def start_server(folder: Path, **environment: str) -> Server:
+    """Start `headwater up` and return once it has said that it is ready."""
+    started = time.perf_counter()
+    with (folder / "server.log").open("ab") as log:
+        process = subprocess.Popen(
+            [str(HEADWATER), "up", "--data-dir", str(folder), "--port", "0", "--allow-commands", str(folder)],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+            env={**os.environ, **environment},
+        )
+    assert process.stdout is not None
+    while line := process.stdout.readline():
+        if line.startswith("ready "):
+            return Server(line.split()[1], folder, process, time.perf_counter() - started)
+        if time.perf_counter() - started > START_SECONDS:
+            break
+    process.kill()
+    process.wait()
+    raise RuntimeError((folder / "server.log").read_text("utf-8", "replace")[-4000:])
+
+
+def stop_server(server: Server) -> float:
+    """Ask the server to end; return how many seconds it took."""
+    started = time.perf_counter()
+    server.process.send_signal(signal.SIGTERM)
+    try:
+        server.process.wait(15)
+    except subprocess.TimeoutExpired:
+        server.process.kill()
+        server.process.wait()
+    assert server.process.stdout is not None
+    server.process.stdout.close()
+    return time.perf_counter() - started
