@@ -3,6 +3,7 @@
 Source: OpenLineage `spec/Naming.md`; Marquez `NodeId` (`dataset:<namespace>:<name>`).
 """
 
+import functools
 import uuid
 from dataclasses import dataclass
 from hashlib import blake2b
@@ -89,6 +90,7 @@ def name_based_uuid(*parts: str) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts))
 
 
+@functools.lru_cache(maxsize=65_536)
 def digest_uuid(*parts: str) -> uuid.UUID:
     """Return 128 bits of digest of the parts as a key for rows, several times cheaper than a UUIDv5."""
     text = "".join(f"{len(part)}:{part}" for part in parts)

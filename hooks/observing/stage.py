@@ -4,6 +4,7 @@ import dataclasses
 import datetime as dt
 import uuid
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from typing import Any, assert_never
 
 import orjson
@@ -56,7 +57,7 @@ class ObservingStage:
     def apply(self, connection: psycopg.Connection[Any], facts: Sequence[Fact]) -> list[VersionEvent]:
         """Apply the batch; return the records it added to the version log, in order."""
         heard = [
-            (fact, parse_event(fact.body, fact.digest) if fact.kind in OPENLINEAGE_KINDS else None)
+            _Heard.of(fact)
             for fact in facts
             if fact.kind in OPENLINEAGE_KINDS or fact.kind == FactKind.VERSION_REPORT
         ]
@@ -68,56 +69,67 @@ class ObservingStage:
         working_set = WorkingSet(connection, self._memory)
         _load(working_set, heard)
         observer = _Observer(working_set, self._scopes)
-        for fact, event in heard:
-            match event:
+        for each in heard:
+            match each.event:
                 case RunEvent():
-                    observer.run(fact, event)
+                    observer.run(each.fact, each.event, each.references)
                 case DatasetEvent():
-                    observer.dataset(fact, event)
+                    observer.dataset(each.fact, each.event, each.references)
                 case JobEvent():
-                    observer.job(fact, event)
+                    observer.job(each.fact, each.event, each.references)
                 case None:
-                    observer.report(fact)
+                    observer.report(each.fact)
                 case _:
-                    assert_never(event)
+                    assert_never(each.event)
         return working_set.flush()
 
 
-def _load(
-    working_set: WorkingSet, heard: Iterable[tuple[Fact, RunEvent | DatasetEvent | JobEvent | None]]
-) -> None:
+@dataclass(frozen=True, slots=True)
+class _Heard:
+    """A fact with what it says, read once; `event` is None for a version report."""
+
+    fact: Fact
+    event: RunEvent | DatasetEvent | JobEvent | None
+    references: Sequence[DatasetReference]
+
+    @classmethod
+    def of(cls, fact: Fact) -> "_Heard":
+        if fact.kind == FactKind.VERSION_REPORT:
+            return cls(fact, None, ())
+        event = parse_event(fact.body, fact.digest)
+        if isinstance(event, DatasetEvent):
+            return cls(fact, event, (event.dataset,))
+        return cls(fact, event, (*event.inputs, *event.outputs))
+
+
+def _load(working_set: WorkingSet, heard: Iterable[_Heard]) -> None:
     run_ids: set[uuid.UUID] = set()
     parent_ids: set[uuid.UUID] = set()
     jobs: set[uuid.UUID] = set()
     datasets: set[uuid.UUID] = set()
     aliased: set[uuid.UUID] = set()
-    references: list[DatasetReference] = []
-    for fact, event in heard:
-        match event:
+    for each in heard:
+        match each.event:
             case RunEvent():
-                run_ids.add(event.run_id)
-                jobs.add(event.job.id)
-                if (parent := event.parent) is not None:
+                run_ids.add(each.event.run_id)
+                jobs.add(each.event.job.id)
+                if (parent := each.event.parent) is not None:
                     parent_ids.add(parent.run.run_id)
                     jobs.add(parent.run.job.id)
-                references += event.inputs
-                references += event.outputs
             case JobEvent():
-                jobs.add(event.job.id)
-                references += event.inputs
-                references += event.outputs
+                jobs.add(each.event.job.id)
             case DatasetEvent():
-                references.append(event.dataset)
+                pass
             case None:
-                body = orjson.loads(fact.body)
+                body = orjson.loads(each.fact.body)
                 datasets.add(DatasetKey(body["namespace"], body["name"]).id)
             case _:
-                assert_never(event)
-    for reference in references:
-        datasets.add(reference.key.id)
-        if reference.aliases:
-            aliased.add(reference.key.id)
-            aliased.update(alias.key.id for alias in reference.aliases)
+                assert_never(each.event)
+        for reference in each.references:
+            datasets.add(reference.key.id)
+            if reference.aliases:
+                aliased.add(reference.key.id)
+                aliased.update(alias.key.id for alias in reference.aliases)
     working_set.load(
         run_ids=run_ids,
         parent_ids=parent_ids,
@@ -135,9 +147,9 @@ class _Observer:
         self._set = working_set
         self._scopes = scopes
 
-    def run(self, fact: Fact, event: RunEvent) -> None:
+    def run(self, fact: Fact, event: RunEvent, references: Sequence[DatasetReference]) -> None:
         """Merge an event into its run."""
-        self._see_references(fact, event.event_time, [*event.inputs, *event.outputs])
+        self._see_references(fact, event.event_time, references)
         self._set.see_schemas(event.schemas)
         known = self._set.runs.get(event.run_id)
         before = known.merged if known is not None else MergedRun()
@@ -294,9 +306,9 @@ class _Observer:
 
     # Statements outside runs -----------------------------------------------------------------------------
 
-    def dataset(self, fact: Fact, event: DatasetEvent) -> None:
+    def dataset(self, fact: Fact, event: DatasetEvent, references: Sequence[DatasetReference]) -> None:
         """Take a DatasetEvent: the dataset, its aliases, a version."""
-        self._see_references(fact, event.event_time, [event.dataset])
+        self._see_references(fact, event.event_time, references)
         self._set.see_schemas(event.schemas)
         version = version_of_dataset_event(
             event.dataset,
@@ -308,9 +320,9 @@ class _Observer:
         if version is not None:
             self._publish(fact, version, None)
 
-    def job(self, fact: Fact, event: JobEvent) -> None:
+    def job(self, fact: Fact, event: JobEvent, references: Sequence[DatasetReference]) -> None:
         """Take a JobEvent: the job, what it reads and writes."""
-        self._see_references(fact, event.event_time, [*event.inputs, *event.outputs])
+        self._see_references(fact, event.event_time, references)
         self._set.see_schemas(event.schemas)
         self._set.see_job(event.job, fact.received_at, fact.position)
         shape = shape_of(event)

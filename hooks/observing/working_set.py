@@ -62,6 +62,7 @@ class WorkingSet:
     memory: Memory
     runs: dict[uuid.UUID, RunRow] = field(default_factory=dict)
     versions: dict[uuid.UUID, VersionRow | None] = field(default_factory=dict)
+    _children: dict[uuid.UUID, set[uuid.UUID]] = field(default_factory=dict)
     _dirty_runs: set[uuid.UUID] = field(default_factory=set)
     _dirty_versions: set[uuid.UUID] = field(default_factory=set)
     _new_datasets: dict[uuid.UUID, tuple[DatasetKey, dt.datetime, int]] = field(default_factory=dict)
@@ -134,8 +135,13 @@ class WorkingSet:
             if row[0] not in self.runs:
                 run_id, job_id, parent, root, position, bounded_at, merged = row
                 state = MergedRun.decode(merged)
-                self.runs[run_id] = RunRow(run_id, job_id, parent, root, position, bounded_at, state)
+                self._keep(RunRow(run_id, job_id, parent, root, position, bounded_at, state))
         return found
+
+    def _keep(self, run: RunRow) -> None:
+        self.runs[run.id] = run
+        if run.parent_run_id is not None and run.parent_run_id != run.id:
+            self._children.setdefault(run.parent_run_id, set()).add(run.id)
 
     def with_root(self, root: uuid.UUID) -> list[RunRow]:
         """Return every run whose root this is, those of this batch among them."""
@@ -144,7 +150,9 @@ class WorkingSet:
 
     def children_of(self, parent: uuid.UUID) -> list[RunRow]:
         """Return the runs that name this run as their parent, as far as they were read or are of this batch."""
-        return [run for run in self.runs.values() if run.parent_run_id == parent and run.id != parent]
+        found = (self.runs[child] for child in self._children.get(parent, ()))
+        # A later event may have named another parent.
+        return [run for run in found if run.parent_run_id == parent]
 
     def load_children(self, parents: Iterable[uuid.UUID]) -> None:
         """Read the runs that name these as their parents."""
@@ -225,7 +233,7 @@ class WorkingSet:
 
     def save_run(self, run: RunRow) -> None:
         """Keep the run and mark its row as changed."""
-        self.runs[run.id] = run
+        self._keep(run)
         self._dirty_runs.add(run.id)
 
     def save_version(self, row: VersionRow) -> None:

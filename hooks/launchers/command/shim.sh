@@ -26,10 +26,11 @@ headwater_identify() {
 headwater_identify
 { echo "$headwater_identity" >"$headwater_folder/marker"; } 2>/dev/null || exit 0
 
-# The collector outlives signals to the session, and ends when nobody holds the writing end of the pipe any more.
+# The collector outlives signals to the session, from its first instant because it inherits that they are ignored,
+# and ends when nobody holds the writing end of the pipe any more.
 # dd copies at once what each read gave and never reads ahead, which head does; most outputs end within it.
+trap '' HUP INT QUIT TERM USR1 USR2
 (
-    trap '' HUP INT QUIT TERM USR1 USR2
     if headwater_records=$(
         LC_ALL=C "$headwater_dd" bs=512 count="$headwater_blocks" 2>&1 >"$headwater_folder/head"
     ); then
