@@ -102,7 +102,7 @@ class Node(NamedTuple):
 
 
 class Edge(NamedTuple):
-    """An edge between two node ids, as data moves; an alias has no direction and goes from the smaller id."""
+    """An edge between two node ids, as data moves; an alias, which has no direction, from the earlier node."""
 
     origin: str
     destination: str
@@ -189,7 +189,8 @@ class Want(Flag):
 class Lineage:
     """The answer to a lineage question: what was reached, by (distance, node id), the start first.
 
-    `nodes` and `edges` are empty unless asked for. `position` is the ledger position of the answer.
+    `nodes` and `edges`, in the order of the ids, are empty unless asked for. `position` is the ledger position of
+    the answer.
     """
 
     node_ids: tuple[str, ...]

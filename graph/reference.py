@@ -75,10 +75,10 @@ def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, positi
     visited = [_visited(walk, set(kept), ranks[left_out[0]] if left_out else None) for walk in walks]
 
     frontier: set[Node] = set()
-    edges: set[Edge] = set()
+    edges: set[HeldEdge] = set()
     for walk, seen in zip(walks, visited, strict=True):
         frontier |= {vertex.node for vertex in seen if {there for there, _ in walk.neighbours[vertex]} - seen}
-        edges |= {shown(edge) for edge in walk.edges if edge.origin in seen and edge.destination in seen}
+        edges |= {edge for edge in walk.edges if edge.origin in seen and edge.destination in seen}
 
     # By distance, then id: crossing aliases is no distance.
     kept.sort(key=lambda node: (ranks[node][0], node.id))
@@ -87,7 +87,7 @@ def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, positi
     return Lineage(
         node_ids=tuple(node.id for node in kept),
         nodes=tuple(kept) if Want.NODES in want else (),
-        edges=tuple(sorted(edges)) if Want.EDGES in want else (),
+        edges=shown(edges, kept) if Want.EDGES in want else (),
         completeness=Completeness(reason, stopped),
         position=position,
     )
@@ -101,9 +101,13 @@ def _visited(walk: ReferenceWalk, kept: set[Node], bound: Rank | None) -> set[Ve
     }
 
 
-def shown(edge: HeldEdge) -> Edge:
-    """Return the edge between the nodes as answers show it."""
-    origin, destination = edge.origin.node.id, edge.destination.node.id
-    if edge.kind is EdgeKind.ALIAS and destination < origin:
-        origin, destination = destination, origin
-    return Edge(origin, destination, edge.kind)
+def shown(edges: Collection[HeldEdge], nodes: Sequence[Node]) -> tuple[Edge, ...]:
+    """Return the edges between the nodes as answers show them: in the order of the nodes, each alias once."""
+    place = {node: index for index, node in enumerate(nodes)}
+    placed = set()
+    for edge in edges:
+        origin, destination = place[edge.origin.node], place[edge.destination.node]
+        if edge.kind is EdgeKind.ALIAS and destination < origin:
+            origin, destination = destination, origin
+        placed.add((origin, destination, edge.kind))
+    return tuple(Edge(nodes[origin].id, nodes[there].id, kind) for origin, there, kind in sorted(placed))

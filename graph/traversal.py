@@ -26,12 +26,12 @@ class Neighbours(NamedTuple):
     by_alias: Iterable[int]
 
 
-class VertexEdge(NamedTuple):
-    """An edge that carries data, as data moves."""
+class Edges(NamedTuple):
+    """Edges that carry data, as data moves; columns, because they come by the hundred thousand."""
 
-    origin: int
-    destination: int
-    kind: EdgeKind
+    origins: Sequence[int]
+    destinations: Sequence[int]
+    kinds: Sequence[EdgeKind]
 
 
 class Adjacency(Protocol):
@@ -40,8 +40,8 @@ class Adjacency(Protocol):
     def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
         """Return what lies one step from the vertices in the direction."""
 
-    def edges(self, vertices: Sequence[int], direction: Direction) -> list[VertexEdge]:
-        """Return the edges that leave (DOWNSTREAM) or enter (UPSTREAM) the vertices, aliases from them."""
+    def edges(self, vertices: Sequence[int], direction: Direction) -> Edges:
+        """Return the edges that leave (DOWNSTREAM) or enter (UPSTREAM) the vertices, and their aliases."""
 
     def names(self, nodes: Sequence[int]) -> Mapping[int, str]:
         """Return the node id, as users write it, of each of the nodes."""
@@ -73,6 +73,19 @@ class Way:
     #: Visited at the present distance and at the one before it: only beyond them something can be left out.
     present: set[int] = field(default_factory=set)
     before: set[int] = field(default_factory=set)
+    #: Of everything at the last distance.
+    last_edges: list[Edges] = field(default_factory=list)
+
+    def sides(self, edges: Edges) -> tuple[Sequence[int], Sequence[int]]:
+        """Return the near and the far ends of the edges."""
+        if self.direction is Direction.DOWNSTREAM:
+            return edges.origins, edges.destinations
+        return edges.destinations, edges.origins
+
+    def left_out(self, edges: Edges) -> Iterable[int]:
+        """Give the vertices at the far ends of whose edges something lies that was not visited."""
+        visited = self.visited
+        return (here for here, there in zip(*self.sides(edges), strict=True) if there not in visited)
 
 
 class Walk:
@@ -98,9 +111,9 @@ class Walk:
         self.levels.append([])
         self._admit([self._starts for _ in self.ways])
         for distance in itertools.count():
-            if not self._expand():
-                return
-            if not any(way.beyond for way in self.ways):
+            if not self._expand(last=distance == self._bounds.depth) or not any(
+                way.beyond for way in self.ways
+            ):
                 return
             if distance == self._bounds.depth:
                 self.reason = Incomplete.DEPTH
@@ -112,7 +125,7 @@ class Walk:
             if not self._admit(candidates):
                 return
 
-    def _expand(self) -> bool:
+    def _expand(self, *, last: bool) -> bool:
         """Look around everything at this distance, across aliases too; return whether the walk may go on."""
         while any(way.wave for way in self.ways):
             across = []
@@ -122,7 +135,7 @@ class Walk:
                     if self._bounds.over():
                         self.reason = Incomplete.TIME
                         return False
-                    by_edge, by_alias = self._adjacency.neighbours(part, way.direction)
+                    by_edge, by_alias = self._look(way, part, last=last)
                     way.beyond.update(by_edge)
                     found.update(by_alias)
                 across.append(found - way.visited)
@@ -131,6 +144,16 @@ class Walk:
         for way in self.ways:
             way.beyond -= way.visited
         return True
+
+    def _look(self, way: Way, part: Sequence[int], *, last: bool) -> Neighbours:
+        if not last:
+            return self._adjacency.neighbours(part, way.direction)
+        # What is left out beyond the last distance has to be told, and only edges say of which vertex.
+        edges = self._adjacency.edges(part, way.direction)
+        way.last_edges.append(edges)
+        _, there = way.sides(edges)
+        aliases = [vertex for vertex, kind in zip(there, edges.kinds, strict=True) if kind is EdgeKind.ALIAS]
+        return Neighbours(set(there).difference(aliases), aliases)
 
     def _admit(self, candidates: Sequence[Iterable[int]]) -> bool:
         """Visit the candidates of each way, as far as the number of nodes allows; return whether all found room."""
@@ -160,27 +183,29 @@ class Walk:
             return {vertex & NODE_MASK for way in self.ways for vertex in way.present}
         frontier: set[int] = set()
         for way in self.ways:
-            # Everything before was expanded and all that was found there is visited.
-            suspects = way.present if self.reason is Incomplete.DEPTH else way.present | way.before
-            for part in slices(suspects):
-                for edge in self._adjacency.edges(part, way.direction):
-                    here, there = (
-                        (edge.origin, edge.destination)
-                        if way.direction is Direction.DOWNSTREAM
-                        else (edge.destination, edge.origin)
-                    )
-                    if there not in way.visited:
-                        frontier.add(here & NODE_MASK)
-        return frontier
+            if self.reason is Incomplete.DEPTH:
+                edges: Iterable[Edges] = way.last_edges
+            else:
+                # Whatever lies two levels back was expanded, and all that was found there was admitted.
+                suspects = slices(way.present | way.before)
+                edges = (self._adjacency.edges(part, way.direction) for part in suspects)
+            for each in edges:
+                frontier.update(way.left_out(each))
+        return {vertex & NODE_MASK for vertex in frontier}
 
-    def edges(self) -> set[VertexEdge]:
-        """Return the edges between what was visited, of each way for itself."""
-        found: set[VertexEdge] = set()
+    def edges(self) -> set[tuple[int, int, EdgeKind]]:
+        """Return the edges between nodes whose two ends a way visited."""
+        found: set[tuple[int, int, EdgeKind]] = set()
         for way in self.ways:
-            for part in slices(way.visited):
-                edges = self._adjacency.edges(part, way.direction)
-                visited = way.visited
-                found.update(edge for edge in edges if edge.origin in visited and edge.destination in visited)
+            visited = way.visited
+            for part in slices(visited):
+                found.update(
+                    (origin & NODE_MASK, destination & NODE_MASK, kind)
+                    for origin, destination, kind in zip(
+                        *self._adjacency.edges(part, way.direction), strict=True
+                    )
+                    if origin in visited and destination in visited
+                )
         return found
 
 

@@ -15,8 +15,9 @@ from catalog.observations import decode_observed
 from catalog.queries import load_queries
 from graph.mentions import mentions
 from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
+from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.tables import EDGE_KINDS, STEPS
-from graph.traversal import NODE_MASK, Neighbours, VertexEdge
+from graph.traversal import NODE_MASK, Edges, Neighbours
 
 QUERIES = load_queries(Path(__file__).with_name("read.sql"))
 
@@ -35,8 +36,8 @@ class Snapshot:
     """The graph as it stood when the transaction began; also the `Adjacency` of walks over it."""
 
     def __init__(self, connection: psycopg.Connection[Any]) -> None:
-        self._cursor = connection.cursor(binary=True)
-        row = self._cursor.execute(QUERIES["snapshot"]).fetchone()
+        self._cursor = ids_cursor(connection)
+        row = self._cursor.execute(QUERIES["snapshot"], prepare=True).fetchone()
         if row is None or row[3] is None:
             raise HeadwaterError("expected a current generation of the graph, found none: run migrate")
         self.generation: int = row[3]
@@ -65,25 +66,22 @@ class Snapshot:
 
     def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
         """Return what lies one step from the vertices in the direction."""
-        by_edge, by_alias = self._one(direction.lower(), vertices=vertices)
+        by_edge, by_alias = self._one(direction.lower(), vertices=Ids(vertices))
         return Neighbours(by_edge or (), by_alias or ())
 
-    def edges(self, vertices: Sequence[int], direction: Direction) -> list[VertexEdge]:
-        """Return the edges that leave or enter the vertices."""
-        origins, destinations, kinds = self._one(f"edges_{direction.lower()}", vertices=vertices)
-        return [
-            VertexEdge(origin, destination, EDGE_KINDS[kind])
-            for origin, destination, kind in zip(origins or (), destinations or (), kinds or (), strict=True)
-        ]
+    def edges(self, vertices: Sequence[int], direction: Direction) -> Edges:
+        """Return the edges that leave or enter the vertices, and their aliases."""
+        origins, destinations, kinds = self._one(f"edges_{direction.lower()}", vertices=Ids(vertices))
+        return Edges(origins or (), destinations or (), [EDGE_KINDS[kind] for kind in kinds or ()])
 
     def names(self, nodes: Sequence[int]) -> Mapping[int, str]:
         """Return the node id, as users write it, of each of the nodes."""
-        ids, names = self._one("names", ids=nodes)
+        ids, names = self._one("names", ids=Ids(nodes))
         return dict(zip(ids or (), names or (), strict=True))
 
     def nodes(self, nodes: Sequence[int]) -> Mapping[int, Node]:
         """Return the nodes by the ids of their rows."""
-        ids, *columns = self._one("nodes", ids=nodes)
+        ids, *columns = self._one("nodes", ids=Ids(nodes))
         kinds = {kind.value: kind for kind in NodeKind}
         rows = zip(ids or (), *(column or () for column in columns), strict=True)
         return {id_: Node(kinds[kind], namespace, name) for id_, kind, namespace, name in rows}
@@ -125,10 +123,10 @@ class Snapshot:
             yield from cursor.execute(QUERIES[query], parameters, binary=True)
 
     def _all(self, query: str, **parameters: object) -> list[Any]:
-        return self._cursor.execute(QUERIES[query], parameters).fetchall()
+        return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchall()
 
     def _one(self, query: str, **parameters: object) -> Any:
-        return self._cursor.execute(QUERIES[query], parameters).fetchone()
+        return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchone()
 
 
 @contextlib.contextmanager
@@ -136,4 +134,7 @@ def open_snapshot(engine: Engine) -> Iterator[Snapshot]:
     """Yield a snapshot; raise `DatabaseUnavailable` when the database is away."""
     options = engine.execution_options(isolation_level="REPEATABLE READ", postgresql_readonly=True)
     with translated_errors(), options.connect() as connection:
-        yield Snapshot(driver_connection(connection))
+        raw = driver_connection(connection)
+        yield Snapshot(raw)
+        # A rollback would make the driver forget every prepared statement of the connection.
+        raw.commit()

@@ -26,7 +26,7 @@ from graph.model import (
 )
 from graph.postgresql.snapshot import Snapshot, open_snapshot
 from graph.postgresql.writing import current_generation, write_observations
-from graph.traversal import NODE_MASK, Bounds, VertexEdge, Walk
+from graph.traversal import Bounds, Walk
 
 FOLLOWER = "graph"
 
@@ -116,17 +116,20 @@ def _answer(snapshot: Snapshot, walk: Walk, want: Want) -> Lineage:
     return Lineage(
         node_ids=node_ids,
         nodes=tuple([nodes[row] for row in ordered]) if Want.NODES in want else (),
-        edges=_shown(walk.edges(), names) if Want.EDGES in want else (),
+        edges=_shown(walk.edges(), ordered, names) if Want.EDGES in want else (),
         completeness=completeness,
         position=snapshot.position,
     )
 
 
-def _shown(edges: Iterable[VertexEdge], names: Mapping[int, str]) -> tuple[Edge, ...]:
-    shown = set()
-    for edge in edges:
-        origin, destination = names[edge.origin & NODE_MASK], names[edge.destination & NODE_MASK]
-        if edge.kind is EdgeKind.ALIAS and destination < origin:
-            origin, destination = destination, origin
-        shown.add(Edge(origin, destination, edge.kind))
-    return tuple(sorted(shown))
+def _shown(
+    edges: Iterable[tuple[int, int, EdgeKind]], ordered: Sequence[int], names: Mapping[int, str]
+) -> tuple[Edge, ...]:
+    """Return the edges in the order of their nodes, each alias once."""
+    place = {row: index for index, row in enumerate(ordered)}
+    placed = [(place[origin], place[destination], kind) for origin, destination, kind in edges]
+    node_ids = [names[row] for row in ordered]
+    once = (edge for edge in placed if edge[2] is not EdgeKind.ALIAS or edge[0] < edge[1])
+    return tuple(
+        [Edge(node_ids[origin], node_ids[destination], kind) for origin, destination, kind in sorted(once)]
+    )

@@ -23,6 +23,7 @@ from catalog.observations import (
 from catalog.queries import load_queries
 from graph.mentions import mentions
 from graph.model import EdgeKind, Node
+from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.histories import JobHistories
 from graph.postgresql.nodes import NodeRows
 from graph.postgresql.rows import EdgeRow
@@ -122,5 +123,8 @@ def _add_edges(connection: psycopg.Connection[Any], rows: Sequence[EdgeRow]) -> 
     if rows:
         names = ("owners", "kinds", "origins", "destinations", "starts", "ends", "types", "sequences")
         columns = zip(*rows, strict=True)
-        parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
-        connection.execute(QUERIES["add_edges"], parameters)
+        parameters: dict[str, Any] = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        parameters |= {
+            name: Ids(parameters[name]) for name in ("owners", "origins", "destinations", "sequences")
+        }
+        ids_cursor(connection).execute(QUERIES["add_edges"], parameters)
