@@ -90,6 +90,35 @@ class Forbidden(HeadwaterError):
     status = 403
 
 
+class UntrustedHost(HeadwaterError):
+    """The Host header names no host that this server answers for; settings.allowed_hosts adds names."""
+
+    code = "untrusted-host"
+    status = 421
+
+
+class UntrustedOrigin(HeadwaterError):
+    """A web page of another site may not write here."""
+
+    code = "untrusted-origin"
+    status = 403
+
+
+class BodyTimeout(HeadwaterError):
+    """The body did not arrive in the time allowed; nothing was stored."""
+
+    code = "body-timeout"
+    status = 408
+    retryable = True
+
+
+class LengthRequired(HeadwaterError):
+    """Expected the header Content-Length."""
+
+    code = "length-required"
+    status = 411
+
+
 class NotFound(HeadwaterError):
     """There is no such thing."""
 
@@ -130,6 +159,12 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class ServerBusy(Unavailable):
+    """The server answers as many requests at once as it may; send the request again later."""
+
+    code = "server-busy"
+
+
 class IngestQueueFull(Unavailable):
     """More events are waiting than the server keeps in memory; send the request again later."""
 
@@ -140,6 +175,12 @@ class DiskFull(Unavailable):
     """Too little free disk is left to take in events; nothing was stored."""
 
     code = "disk-full"
+
+
+class QueryTimedOut(Unavailable):
+    """The query took longer than one query may take; ask for less, or again when less is going on."""
+
+    code = "query-timed-out"
 
 
 class PositionNotReached(Unavailable):

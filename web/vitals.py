@@ -1,0 +1,133 @@
+"""How the catalog stands, read from its database: followers, parked facts, jobs, runs. Bounded in time.
+
+A probe has a connection of its own, so that it answers although every pooled one is busy, and proves that the database
+takes connections at all.
+"""
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Generic, TypeVar
+
+import psycopg
+
+from catalog.errors import DatabaseUnavailable
+from catalog.queries import load_queries
+
+QUERIES = load_queries(Path(__file__).with_name("vitals.sql"))
+
+CONNECT_SECONDS = 2
+STATEMENT_SECONDS = 2.0
+
+
+@dataclass(frozen=True, slots=True)
+class FollowerVitals:
+    """How a follower stands; `lag` in records of its log, `oldest_seconds` since receipt of the oldest unprocessed."""
+
+    name: str
+    cursor: int
+    lag: int
+    oldest_seconds: float | None
+    holder: str | None
+    silent_seconds: float
+    processed: int
+    parked: int
+
+
+@dataclass(frozen=True, slots=True)
+class Contents:
+    """How many things the catalog holds."""
+
+    datasets: int
+    jobs: int
+    runs: int
+    pipelines: int
+    pipeline_runs: int
+
+
+def connect_briefly(conninfo: str) -> "psycopg.Connection[Any]":
+    """Return an autocommitting connection whose statements end soon; raise `DatabaseUnavailable`."""
+    try:
+        return psycopg.connect(
+            conninfo,
+            autocommit=True,
+            connect_timeout=CONNECT_SECONDS,
+            application_name="headwater-probe",
+            options=f"-c timezone=UTC -c statement_timeout={int(STATEMENT_SECONDS * 1000)}",
+        )
+    except psycopg.OperationalError as error:
+        raise DatabaseUnavailable(f"the database does not answer: {str(error).strip()}"[:500]) from error
+
+
+def read_revision(connection: "psycopg.Connection[Any]") -> str | None:
+    """Return the revision of the schema, None where the database was never migrated."""
+    ((is_migrated,),) = connection.execute(QUERIES["is_migrated"]).fetchall()
+    row = connection.execute(QUERIES["revision"]).fetchone() if is_migrated else None
+    return None if row is None else str(row[0])
+
+
+def read_followers(connection: "psycopg.Connection[Any]") -> list[FollowerVitals]:
+    """Return how the followers stand, the state follower first."""
+    return [FollowerVitals(*row) for row in connection.execute(QUERIES["followers"]).fetchall()]
+
+
+def read_jobs(connection: "psycopg.Connection[Any]") -> Mapping[str, int]:
+    """Return the number of jobs in the queue by status."""
+    return dict(connection.execute(QUERIES["jobs"]).fetchall())
+
+
+def read_runs(connection: "psycopg.Connection[Any]") -> Mapping[str, int]:
+    """Return the number of pipeline runs by state."""
+    return dict(connection.execute(QUERIES["runs"]).fetchall())
+
+
+def read_contents(connection: "psycopg.Connection[Any]") -> Contents:
+    """Return how many things the catalog holds."""
+    row = connection.execute(QUERIES["contents"]).fetchone()
+    return Contents(*row) if row else Contents(0, 0, 0, 0, 0)
+
+
+Answer = TypeVar("Answer")
+
+
+class Probe(Generic[Answer]):
+    """Reads something from the database for many callers: one at a time, and not again within `seconds`."""
+
+    def __init__(
+        self,
+        conninfo: str,
+        read: "Callable[[psycopg.Connection[Any]], Answer]",
+        *,
+        seconds: float,
+        executor: ThreadPoolExecutor,
+    ) -> None:
+        self._conninfo = conninfo
+        self._read = read
+        self._seconds = seconds
+        self._executor = executor
+        self._lock = asyncio.Lock()
+        self._known: tuple[float, Answer | DatabaseUnavailable] | None = None
+
+    async def __call__(self) -> Answer:
+        """Return what was read; raise `DatabaseUnavailable` where nothing can be read in time."""
+        async with self._lock:
+            # A failure counts as long as an answer, so that callers do not queue up while the database is away.
+            if self._known is None or time.monotonic() - self._known[0] > self._seconds:
+                answer = await asyncio.get_running_loop().run_in_executor(self._executor, self._once)
+                self._known = (time.monotonic(), answer)
+            answer = self._known[1]
+        if isinstance(answer, DatabaseUnavailable):
+            raise DatabaseUnavailable(answer.message)
+        return answer
+
+    def _once(self) -> "Answer | DatabaseUnavailable":
+        try:
+            with connect_briefly(self._conninfo) as connection:
+                return self._read(connection)
+        except DatabaseUnavailable as error:
+            return error
+        except psycopg.Error as error:
+            return DatabaseUnavailable(f"the database does not answer: {str(error).strip()}"[:500])
