@@ -1,0 +1,363 @@
+"""What becomes of pipelines, told fact by fact: batches, slots, outcomes, commands."""
+
+import datetime as dt
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+
+from catalog.facts import FactKind, Outcome, attempt_claimed, attempt_ended, attempt_started, command, version_report
+from catalog.keys import DatasetKey
+from tests.support.spine import (
+    T0,
+    append,
+    apply_fact,
+    connect,
+    fact_of_event,
+    follow,
+    parked,
+    pipeline_body,
+    run_event,
+    state_follower,
+)
+
+
+class Story:
+    """A database and a hand to tell it things."""
+
+    def __init__(self, connection: psycopg.Connection[Any]) -> None:
+        self.connection = connection
+        self._reports = 0
+
+    def tell(self, *facts: Any) -> int:
+        """Append the facts, follow, and return the last position."""
+        appended = append(self.connection, facts)
+        follow(self.connection)
+        assert parked(self.connection) == []
+        return appended[-1].position
+
+    def arrive(self, name: str) -> None:
+        """Report a new version of the dataset."""
+        self._reports += 1
+        self.tell(version_report(DatasetKey("ns", name), actor="test", time=T0, key=str(self._reports)))
+
+    def command(self, kind: FactKind, body: dict[str, Any] | None = None, run: uuid.UUID | None = None) -> Any:
+        """Give a command; return its verdict."""
+        position = self.tell(command(kind, body or {}, actor="alice", run_id=run))
+        return self.connection.execute(
+            "SELECT accepted, code, message, result FROM command_result WHERE position = %s", (position,)
+        ).fetchone()
+
+    def runs(self) -> list[tuple[int, str]]:
+        """Return number and state of every run."""
+        return self.connection.execute("SELECT number, state FROM pipeline_run ORDER BY number").fetchall()
+
+    def run_id(self, number: int) -> uuid.UUID:
+        """Return the id of the run."""
+        row = self.connection.execute("SELECT id FROM pipeline_run WHERE number = %s", (number,)).fetchone()
+        assert row is not None
+        return row[0]
+
+    def consumed(self, number: int) -> int:
+        """Return how many versions the run consumed."""
+        row = self.connection.execute(
+            "SELECT count(*) FROM consumption WHERE run_id = %s", (self.run_id(number),)
+        ).fetchone()
+        assert row is not None
+        return row[0]
+
+    def claim(self, number: int, attempt: int = 1) -> None:
+        """Let a host claim the attempt, as the launch job does."""
+        run = self.run_id(number)
+        self.connection.execute(
+            "INSERT INTO attempt_claim (run_id, attempt, host) VALUES (%s, %s, 'host')", (run, attempt)
+        )
+        self.tell(attempt_claimed(run, attempt, host="host"))
+
+    def start(self, number: int, attempt: int = 1) -> None:
+        """Let the attempt start."""
+        self.claim(number, attempt)
+        self.tell(attempt_started(self.run_id(number), attempt, host="host", pid=1, at=T0))
+
+    def end(self, number: int, exit_code: int = 0, *, attempt: int = 1, outcome: Outcome = Outcome.EXITED) -> None:
+        """Let the attempt end."""
+        self.tell(
+            attempt_ended(self.run_id(number), attempt, outcome, actor="host:host", at=T0, exit_code=exit_code)
+        )
+
+    def jobs(self) -> list[tuple[str, int]]:
+        """Return task and attempt of every job that waits."""
+        return [
+            (task, arguments["attempt"])
+            for task, arguments in self.connection.execute(
+                "SELECT task_name, args FROM procrastinate_jobs ORDER BY id"
+            ).fetchall()
+        ]
+
+
+@pytest.fixture
+def story(database_url: str) -> Iterator[Story]:
+    with connect(database_url) as connection:
+        yield Story(connection)
+
+
+def test_each_makes_a_run_of_every_version_and_slots_are_given_by_number(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=2)))
+    for _ in range(3):
+        story.arrive("a")
+    assert story.runs() == [(1, "queued"), (2, "queued"), (3, "pending")]
+    story.start(1)
+    assert story.runs()[0] == (1, "running")
+    story.end(1)
+    # Its slot goes to the next.
+    assert story.runs() == [(1, "succeeded"), (2, "queued"), (3, "queued")]
+
+
+def test_latest_absorbs_until_its_slot_is_granted(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", batching="latest")))
+    story.arrive("a")
+    story.start(1)
+    # Two versions while the first run is going: one run waits for both.
+    story.arrive("a")
+    story.arrive("a")
+    assert story.runs() == [(1, "running"), (2, "pending")]
+    assert story.consumed(2) == 2
+    story.end(1)
+    assert story.runs() == [(1, "succeeded"), (2, "queued")]
+    # Its batch is closed now.
+    story.arrive("a")
+    assert story.runs()[-1] == (3, "pending")
+    assert (story.consumed(2), story.consumed(3)) == (2, 1)
+
+
+def test_all_waits_for_every_child(story: Story) -> None:
+    both = {"all": [{"dataset": {"namespace": "ns", "name": name}} for name in ("a", "b")]}
+    story.tell(apply_fact(pipeline_body("p", both, concurrency=10)))
+    story.arrive("a")
+    story.arrive("a")
+    assert story.runs() == []
+    story.arrive("b")
+    assert story.runs() == [(1, "queued")]
+    story.arrive("b")
+    assert story.runs() == [(1, "queued"), (2, "queued")]
+
+
+def test_a_failed_attempt_is_retried_after_its_backoff_and_keeps_the_document(story: Story) -> None:
+    retries = {"count": 1, "backoff": {"initial": "1s"}}
+    story.tell(apply_fact(pipeline_body("p", "a", retries=retries)))
+    story.arrive("a")
+    story.start(1)
+    # The document changes while it runs; the retry goes by the one that was current when it became due.
+    story.tell(apply_fact(pipeline_body("p", "a", retries={"count": 5})))
+    story.end(1, exit_code=3)
+    assert story.runs() == [(1, "retrying")]
+    row = story.connection.execute(
+        "SELECT args ->> 'attempt', scheduled_at > now() - interval '1 minute' FROM procrastinate_jobs"
+        " WHERE args ->> 'attempt' = '2'"
+    ).fetchone()
+    assert row == ("2", True)
+    story.start(1, attempt=2)
+    story.end(1, exit_code=3, attempt=2)
+    # The first document granted one retry.
+    assert story.runs() == [(1, "failed")]
+    versions = story.connection.execute("SELECT document_version, exit_code FROM pipeline_run").fetchall()
+    assert versions == [(1, 3)]
+    history = story.connection.execute(
+        "SELECT from_state, to_state, actor FROM pipeline_run_transition ORDER BY sequence"
+    ).fetchall()
+    assert [row[1] for row in history] == [
+        "pending",
+        "queued",
+        "launching",
+        "running",
+        "retrying",
+        "launching",
+        "running",
+        "failed",
+    ]
+
+
+def test_the_first_outcome_counts(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.start(1)
+    story.end(1, exit_code=0)
+    # Somebody else thought it was lost.
+    story.end(1, outcome=Outcome.LOST)
+    assert story.runs() == [(1, "succeeded")]
+
+
+def test_a_run_that_is_not_claimed_is_cancelled_at_once_and_can_never_start(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    accepted, *_ = story.command(FactKind.RUN_CANCEL, {"reason": "no"}, run=story.run_id(1))
+    assert accepted
+    assert story.runs() == [(1, "cancelled")]
+    claim = story.connection.execute("SELECT host FROM attempt_claim").fetchall()
+    assert claim == [("",)]
+
+
+def test_a_running_run_is_stopped_by_its_host(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.start(1)
+    story.command(FactKind.RUN_CANCEL, {"reason": "no"}, run=story.run_id(1))
+    # It runs until its host says that it has ended.
+    assert story.runs() == [(1, "running")]
+    assert ("headwater.stop", 1) in story.jobs()
+    story.end(1, outcome=Outcome.CANCELLED)
+    assert story.runs() == [(1, "cancelled")]
+    accepted, code, *_ = story.command(FactKind.RUN_CANCEL, run=story.run_id(1))
+    assert (accepted, code) == (False, "invalid-transition")
+
+
+def test_an_operator_retries_a_failed_run_as_the_next_attempt(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.start(1)
+    story.end(1, exit_code=1)
+    accepted, *_ = story.command(FactKind.RUN_RETRY, run=story.run_id(1))
+    assert accepted
+    assert story.runs() == [(1, "queued")]
+    assert story.jobs()[-1] == ("headwater.launch", 2)
+    accepted, code, *_ = story.command(FactKind.RUN_RETRY, run=story.run_id(1))
+    assert (accepted, code) == (False, "invalid-transition")
+
+
+def test_released_versions_wait_for_the_next_arrival(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", onFailure="release")))
+    story.arrive("a")
+    story.start(1)
+    story.end(1, exit_code=1)
+    # The version is back, and a run that always fails does not start itself again.
+    assert story.runs() == [(1, "failed")]
+    assert story.connection.execute("SELECT count(*) FROM input_queue").fetchone() == (1,)
+    story.arrive("a")
+    assert story.runs() == [(1, "failed"), (2, "queued"), (3, "pending")]
+
+
+def test_a_paused_pipeline_queues_and_resumes(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10)))
+    story.command(FactKind.PIPELINE_PAUSE, {"pipeline": "p"})
+    story.arrive("a")
+    story.arrive("a")
+    assert story.runs() == []
+    story.command(FactKind.PIPELINE_RESUME, {"pipeline": "p"})
+    assert story.runs() == [(1, "queued"), (2, "queued")]
+
+
+def test_a_manual_trigger_names_its_actor(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    accepted, _, _, result = story.command(FactKind.PIPELINE_TRIGGER, {"pipeline": "p", "reason": "look"})
+    assert accepted
+    assert result["number"] == 1
+    row = story.connection.execute("SELECT cause, actor, reason FROM pipeline_run").fetchone()
+    assert row is not None
+    assert row[:2] == ("manual", "alice")
+    accepted, code, *_ = story.command(FactKind.PIPELINE_TRIGGER, {"pipeline": "nope"})
+    assert (accepted, code) == (False, "not-found")
+
+
+def test_unchanged_documents_are_a_no_op_and_an_expected_version_is_held(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    position = story.tell(apply_fact(pipeline_body("p", "a")))
+    result = story.connection.execute(
+        "SELECT result FROM command_result WHERE position = %s", (position,)
+    ).fetchone()
+    assert result == ({"documents": [{"kind": "Pipeline", "name": "p", "version": 1, "change": "unchanged"}]},)
+    position = story.tell(apply_fact(pipeline_body("p", "b"), expected={"Pipeline/p": 7}))
+    row = story.connection.execute(
+        "SELECT accepted, code FROM command_result WHERE position = %s", (position,)
+    ).fetchone()
+    assert row == (False, "conflict")
+    assert story.connection.execute("SELECT max(version) FROM document").fetchone() == (1,)
+
+
+def test_a_loop_in_the_documents_is_refused_whole(story: Story) -> None:
+    there = pipeline_body("there", "a", produces=[{"namespace": "ns", "name": "b"}])
+    back = pipeline_body("back", "b", produces=[{"namespace": "ns", "name": "a"}])
+    position = story.tell(apply_fact(there, back))
+    row = story.connection.execute(
+        "SELECT accepted, code FROM command_result WHERE position = %s", (position,)
+    ).fetchone()
+    assert row == (False, "causal-loop")
+    assert story.connection.execute("SELECT count(*) FROM document").fetchone() == (0,)
+
+
+def test_editing_the_condition_keeps_what_was_consumed_and_queued(story: Story) -> None:
+    both = {"all": [{"dataset": {"namespace": "ns", "name": name}} for name in ("a", "b")]}
+    story.tell(apply_fact(pipeline_body("p", both)))
+    story.arrive("a")
+    assert story.runs() == []
+    # The version of `a` that was queued makes the new condition true.
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    assert story.runs() == [(1, "queued")]
+    # And is not consumed twice by the old one.
+    story.tell(apply_fact(pipeline_body("p", both)))
+    story.arrive("b")
+    assert story.runs() == [(1, "queued")]
+
+
+@pytest.mark.parametrize(("start_from", "expected"), [("latest", 0), ("current", 1), ("earliest", 3)])
+def test_a_new_pipeline_starts_from_where_its_document_says(story: Story, start_from: str, expected: int) -> None:
+    for _ in range(3):
+        story.arrive("a")
+    story.tell(apply_fact(pipeline_body("p", "a", startFrom=start_from, concurrency=10)))
+    assert len(story.runs()) == expected
+
+
+def test_deleting_cancels_what_waits_and_lets_go_on_what_runs(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.arrive("a")
+    story.start(1)
+    accepted, *_ = story.command(FactKind.DOCUMENT_DELETE, {"kind": "Pipeline", "name": "p"})
+    assert accepted
+    assert story.runs() == [(1, "running"), (2, "cancelled")]
+    story.arrive("a")
+    story.end(1)
+    assert story.runs() == [(1, "succeeded"), (2, "cancelled")]
+
+
+def test_a_chain_of_causes_that_is_too_long_is_held_with_a_reason(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10)))
+    story.arrive("a")
+    follower = state_follower(causal_depth=3)
+    for number in (1, 2, 3):
+        run = story.run_id(number)
+        # The run's own producer writes its input again: a loop that no document shows.
+        event = run_event(
+            uuid.uuid4(), outputs=["a"], parent=(run, "p"), at=T0 + dt.timedelta(seconds=number)
+        )
+        append(story.connection, [fact_of_event(event)])
+        follow(story.connection, follower)
+    assert parked(story.connection) == []
+    assert story.runs() == [(1, "queued"), (2, "queued"), (3, "queued"), (4, "held")]
+    row = story.connection.execute("SELECT causal_depth, reason FROM pipeline_run WHERE number = 4").fetchone()
+    assert row is not None
+    assert row[0] == 4
+    assert "longer than 3" in row[1]
+
+
+def test_the_outputs_of_a_failed_run_are_partial_and_start_nothing(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    run = uuid.uuid4()
+    story.tell(fact_of_event(run_event(run, "FAIL", outputs=["a"])))
+    assert story.connection.execute("SELECT state FROM dataset_version").fetchall() == [("partial",)]
+    assert story.runs() == []
+    # A success that is told late makes the version, and what waited starts once; it stays disputed by the failure.
+    earlier = T0 - dt.timedelta(seconds=1)
+    story.tell(fact_of_event(run_event(run, "COMPLETE", outputs=["a"], at=earlier)))
+    assert story.connection.execute("SELECT state FROM dataset_version").fetchall() == [("disputed",)]
+    assert story.runs() == [(1, "queued")]
+
+
+def test_an_event_from_the_future_does_not_look_fresher_than_now(story: Story) -> None:
+    future = dt.datetime(2999, 1, 1, tzinfo=dt.UTC)
+    story.tell(fact_of_event(run_event(uuid.uuid4(), outputs=["a"], at=future)))
+    row = story.connection.execute(
+        "SELECT v.time <= now(), v.event_time = %s FROM dataset_version v", (future,)
+    ).fetchone()
+    assert row == (True, True)
