@@ -13,7 +13,7 @@ import psutil
 import pytest
 
 from hooks.launchers.command import CommandLauncher
-from hooks.launchers.command.process import ProcessIdentity, identify
+from hooks.launchers.command.process import ProcessIdentity, identify, session_members
 from hooks.launchers.port import Exited, Lost, NotStarted, Running, Started
 from tests.support.attempts import SLOW_SHIM_SECONDS, eventually, make_attempt, make_launcher, starter
 
@@ -188,15 +188,32 @@ def test_a_reused_pid_is_not_taken_for_the_shim_and_is_not_killed(
     os.killpg(shim.pid, signal.SIGKILL)
     eventually(lambda: identify(shim.pid) is None)
 
-    # Somebody else's process, leader of its own session, with the pid that the marker names.
-    with subprocess.Popen(["sleep", "30"], start_new_session=True) as stranger:
+    # Somebody else's processes, one of which leads its own session with the pid that the marker names.
+    with subprocess.Popen(["sh", "-c", "sleep 30; :"], start_new_session=True) as stranger:
+        eventually(lambda: len(session_members(stranger.pid)) == 2)
         marker = runs_dir / f"{attempt.run_id}.1" / "marker"
         marker.write_text(f"{stranger.pid} {shim.started}\n")
-        (marker.parent / "command").write_text(f"{stranger.pid} {shim.started} {stranger.pid}\n")
+        (marker.parent / "command").write_text(f"{stranger.pid} {shim.started} 1\n")
         assert isinstance(launcher.ask(attempt.run_id, 1), Lost)
         launcher.stop(attempt.run_id, 1, reason="cancelled", grace_seconds=0)
-        assert stranger.poll() is None
-        stranger.kill()
+        assert len(session_members(stranger.pid)) == 2
+        os.killpg(stranger.pid, signal.SIGKILL)
+
+
+def test_a_session_that_a_stranger_left_behind_is_not_killed(
+    launcher: CommandLauncher, runs_dir: Path, tmp_path: Path
+) -> None:
+    attempt = make_attempt("true")
+    with starter(runs_dir, tmp_path, attempt, "before-spawn") as dying:
+        assert dying.wait(20) == -signal.SIGKILL
+    # The session has the number of the shim, whose leader is as dead as the shim.
+    with subprocess.Popen(["sh", "-c", "sleep 30 & :"], start_new_session=True) as stranger:
+        assert stranger.wait(20) == 0
+        (left_behind,) = session_members(stranger.pid)
+        (runs_dir / f"{attempt.run_id}.1" / "marker").write_text(f"{stranger.pid} 1\n")
+        assert isinstance(launcher.ask(attempt.run_id, 1), Lost)
+        assert left_behind.is_alive()
+        left_behind.send(signal.SIGKILL)
 
 
 def test_after_a_restart_of_the_host_what_ran_is_lost_and_what_ended_is_known(

@@ -213,6 +213,17 @@ def test_stopping_one_attempt_spares_another_and_the_launcher(launcher: CommandL
     assert ended(launcher, kept).code == 0
 
 
+def test_stop_waits_for_a_shim_that_is_about_to_start_the_command(launcher: CommandLauncher) -> None:
+    launcher._shim._text = launcher._shim._text.replace("trap : ", "sleep 0.2\ntrap : ")
+    attempt = make_attempt("sleep", "30")
+    launcher.start(attempt)
+    eventually(launcher._folder(attempt.run_id, 1).marker)
+    begun = time.monotonic()
+    launcher.stop(attempt.run_id, 1, reason="cancelled")
+    assert time.monotonic() - begun < 2
+    assert ended(launcher, attempt).code == 143
+
+
 def test_stop_is_quick_at_any_instant_after_the_start(launcher: CommandLauncher) -> None:
     # A signal that reached the process before it became the command would be forgotten, and cost the grace.
     for microseconds in range(0, 6000, 250):
