@@ -17,6 +17,10 @@ from catalog.errors import HeadwaterError
 
 log = structlog.get_logger(__name__)
 
+#: A cursor that has not moved for so long although there is work has lost its holder.
+STILL_SECONDS = 3.0
+IDLE_TRANSACTION_SECONDS = 10
+
 
 Record = TypeVar("Record")
 
@@ -101,6 +105,15 @@ class Follower(Generic[Record]):
             return self._step(connection, len(records) // 2)
         return self._park(connection, records[0], error)
 
+    def stands_still(self, connection: psycopg.Connection[Any]) -> bool:
+        """Return whether the log has work and the cursor has not moved for `STILL_SECONDS`."""
+        row = connection.execute(
+            "SELECT position FROM follower WHERE name = %s"
+            " AND updated_at < clock_timestamp() - make_interval(secs => %s)",
+            (self.source.name, STILL_SECONDS),
+        ).fetchone()
+        return row is not None and bool(self.source.read(connection, after=int(row[0]), limit=1))
+
     def _forget(self) -> None:
         self._expected_cursor = None
         self.source.forget()
@@ -152,7 +165,9 @@ def run_follower(
             with connect() as connection:
                 connection.autocommit = True
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(follower.source.channel)))
-                if _hold(connection, stop, lock_key, poll_seconds):
+                # A transaction that its owner cannot end any more must not hold the cursor row for ever.
+                connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
+                if _hold(follower, connection, stop, lock_key, poll_seconds):
                     _follow(follower, connection, stop, poll_seconds)
         except psycopg.Error as error:
             log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
@@ -160,12 +175,21 @@ def run_follower(
 
 
 def _hold(
-    connection: psycopg.Connection[Any], stop: threading.Event, lock_key: int, poll_seconds: float
+    follower: Follower[Any],
+    connection: psycopg.Connection[Any],
+    stop: threading.Event,
+    lock_key: int,
+    poll_seconds: float,
 ) -> bool:
-    """Wait for the advisory lock: only an optimisation, so that standbys do not queue on the cursor row."""
+    """Wait for the advisory lock: only an optimisation, so that standbys do not queue on the cursor row.
+
+    A holder that the network has cut off keeps its lock for as long as the server believes in its connection. So who
+    stands by goes ahead without the lock when there is work and the cursor has stood still; the cursor row keeps
+    that safe.
+    """
     while not stop.is_set():
         row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key,)).fetchone()
-        if row is not None and row[0]:
+        if (row is not None and row[0]) or follower.stands_still(connection):
             return True
         stop.wait(poll_seconds)
     return False
