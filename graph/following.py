@@ -22,6 +22,10 @@ class StoredObservation:
     kind: str
     body: bytes
 
+    def decode(self) -> Observation:
+        """Return the observation; raises ValueError, TypeError or LookupError where the body is not of its kind."""
+        return Observation(self.sequence, self.position, decode_observed(self.kind, self.body))
+
 
 class GraphLog:
     """The observation log as the graph follower reads it, and what it does with it."""
@@ -45,11 +49,7 @@ class GraphLog:
     ) -> None:
         """Make the observations true in the graph; nothing is remembered between batches, so `resumed` is the same."""
         del resumed
-        observations = [
-            Observation(record.sequence, record.position, decode_observed(record.kind, record.body))
-            for record in records
-        ]
-        apply_within(connection, observations)
+        apply_within(connection, [record.decode() for record in records])
         connection.execute("SELECT pg_notify('headwater_graph', %s)", (str(records[-1].sequence),))
 
     def cursor(self, record: StoredObservation) -> int:

@@ -98,12 +98,12 @@ class Snapshot:
 
     def all_nodes(self) -> Iterator[Node]:
         """Give every node once."""
-        for kind, namespace, name in self._stream("all_nodes", generation=self.generation):
+        for kind, namespace, name in self.stream("nodes", QUERIES["all_nodes"], generation=self.generation):
             yield Node(NodeKind(kind), namespace, name)
 
     def all_edges(self) -> Iterator[HeldEdge]:
         """Give every edge with its interval once."""
-        for row in self._stream("all_edges", generation=self.generation, mask=NODE_MASK):
+        for row in self.stream("edges", QUERIES["all_edges"], generation=self.generation, mask=NODE_MASK):
             owner, origin, destination = (Node(NodeKind(row[at]), *row[at + 1 : at + 3]) for at in (1, 4, 8))
             yield HeldEdge(
                 EDGE_KINDS[row[0]],
@@ -114,13 +114,14 @@ class Snapshot:
                 row[14],
             )
 
-    def _stream(self, query: str, **parameters: object) -> Iterator[Any]:
-        # Everything is read, so the settings that make walks quick do not fit.
+    def stream(self, name: str, query: bytes, **parameters: object) -> Iterator[Any]:
+        """Give the rows of a query that reads a whole table, some thousands at a time."""
+        # The settings that make walks quick do not fit.
         connection = self._cursor.connection
         connection.execute(QUERIES["scan"])
-        with connection.cursor(f"headwater_{query}") as cursor:
+        with connection.cursor(f"headwater_{name}") as cursor:
             cursor.itersize = STREAM_ROWS
-            yield from cursor.execute(QUERIES[query], parameters, binary=True)
+            yield from cursor.execute(query, parameters, binary=True)
 
     def _all(self, query: str, **parameters: object) -> list[Any]:
         return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchall()
