@@ -110,12 +110,21 @@ def running_server(folder: Path, **environment: str) -> Iterator[Server]:
         stop_server(server)
 
 
-def start_server(folder: Path, **environment: str) -> Server:
+def start_server(folder: Path, *, port: int = 0, **environment: str) -> Server:
     """Start `headwater up` and return once it has said that it is ready."""
     started = time.perf_counter()
     with (folder / "server.log").open("ab") as log:
         process = subprocess.Popen(
-            [str(HEADWATER), "up", "--data-dir", str(folder), "--port", "0", "--allow-commands", str(folder)],
+            [
+                str(HEADWATER),
+                "up",
+                "--data-dir",
+                str(folder),
+                "--port",
+                str(port),
+                "--allow-commands",
+                str(folder),
+            ],
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,

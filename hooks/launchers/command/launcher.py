@@ -171,6 +171,14 @@ class CommandLauncher:
         wait_for_collector(folder)
         return read_output(folder.path)
 
+    def running(self) -> list[tuple[uuid.UUID, int]]:
+        """Return the attempts that were started on this host and have not ended."""
+        return [
+            (folder.run_id, folder.number)
+            for folder in AttemptFolder.all_in(self._runs_dir)
+            if isinstance(self._look(folder.run_id, folder.number), Running | Orphaned)
+        ]
+
     def remove_finished(self, older_than: datetime) -> int:
         """Remove the folders of attempts that ended, or came to nothing, before the instant; return how many.
 
