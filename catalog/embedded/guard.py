@@ -40,16 +40,11 @@ class Guard:
 
     def dismiss(self) -> None:
         """End the guard; PostgreSQL is not touched."""
-        if self._process is None:
-            return
-        try:
-            os.write(self._writer, b"dismissed\n")
-        except BrokenPipeError:
-            pass  # it was ended already
-        finally:
+        if self._process is not None:
+            self._process.kill()  # before the pipe closes, so that it cannot act any more
+            self._process.wait()
             os.close(self._writer)
-        self._process.wait()
-        self._process = None
+            self._process = None
 
     def forget(self) -> None:
         """In a forked child: close the copy of the pipe, so that only the parent's life counts."""

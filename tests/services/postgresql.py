@@ -3,6 +3,7 @@
 import secrets
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +13,8 @@ from psycopg import sql
 from sqlalchemy import make_url
 
 from catalog.embedded import EmbeddedPostgreSQL
+from catalog.embedded.account import server_account
+from catalog.embedded.leftovers import server_processes
 
 
 @contextmanager
@@ -25,10 +28,15 @@ def temporary_data_folder() -> Iterator[Path]:
 
 
 def remove_data_folder(folder: Path) -> None:
-    """Remove the data folder and, where it links to it, its cluster."""
+    """Remove the data folder and, where it links to it, its cluster, once no server runs there."""
     link = folder / "postgresql"
+    cluster = link.resolve()
+    deadline = time.monotonic() + 30
+    # A guard may be ending the server just now.
+    while server_processes(cluster, server_account()):
+        assert time.monotonic() < deadline, f"a server still runs in {cluster}"
+        time.sleep(0.02)
     if link.is_symlink() and link.exists():
-        cluster = link.resolve()
         shutil.rmtree(cluster)
         cluster.with_name(f"{cluster.name}.lock").unlink(missing_ok=True)
     shutil.rmtree(folder)
