@@ -3,6 +3,7 @@
 Plain ASGI, because it stands before each of thousands of events a second.
 """
 
+import contextlib
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any
 
@@ -79,7 +80,9 @@ class AccessMiddleware:
             except HeadwaterError as error:
                 await problem(error)(scope, receive, send)
                 return
-            await self._app(scope, receive, send)
+            # What escapes the application was logged and answered by its outermost handler.
+            with contextlib.suppress(Exception):
+                await self._app(scope, receive, send)
         finally:
             self._in_flight -= 1
 

@@ -6,7 +6,7 @@ told to come back, so that memory is never the buffer.
 
 import asyncio
 import contextlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -22,6 +22,8 @@ log = structlog.get_logger(__name__)
 
 #: More facts than this do not go into one transaction, so that a small request never waits for a huge commit.
 MAX_GROUP_FACTS = 2_000
+#: Seconds that an orderly end waits for commits under way.
+STOP_SECONDS = 1.5
 
 
 @dataclass(slots=True)
@@ -29,6 +31,16 @@ class _Submission:
     facts: Sequence[NewFact]
     size: int
     done: "asyncio.Future[list[Appended]]"
+
+    def acknowledge(self, appended: list[Appended]) -> None:
+        """Tell the caller that its facts are committed, if it still waits."""
+        if not self.done.done():
+            self.done.set_result(appended)
+
+    def refuse(self, error: Exception) -> None:
+        """Tell the caller that its facts are not committed, if it still waits."""
+        if not self.done.done():
+            self.done.set_exception(error)
 
 
 class GroupCommit:
@@ -41,8 +53,11 @@ class GroupCommit:
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+        self._stopping = False
         # One thread: commits are sequential by the append lock anyway.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
+        #: Told the number of facts of each transaction that has committed.
+        self.on_commit: Callable[[int], None] = lambda _facts: None
 
     @property
     def waiting_bytes(self) -> int:
@@ -53,15 +68,18 @@ class GroupCommit:
         """Begin to commit what is submitted."""
         self._task = asyncio.create_task(self._run(), name="group commit")
 
-    async def stop(self) -> None:
-        """Commit what was submitted, then end."""
-        while self._waiting:
-            await asyncio.sleep(0.005)
+    async def stop(self, *, seconds: float = STOP_SECONDS) -> None:
+        """Commit what was submitted, then end; what cannot be committed in so many seconds is refused."""
+        self._stopping = True
+        self._wake.set()
         if self._task is not None:
-            self._task.cancel()
-            with contextlib.suppress(asyncio.CancelledError):
-                await self._task
-        self._executor.shutdown(wait=True)
+            _, pending = await asyncio.wait([self._task], timeout=seconds)
+            if pending:
+                self._task.cancel()
+                with contextlib.suppress(asyncio.CancelledError):
+                    await self._task
+        # A commit that hangs ends with its connection; nobody waits for it any more.
+        self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def append(self, facts: Sequence[NewFact]) -> list[Appended]:
         """Return the places of the facts once they are committed.
@@ -69,6 +87,8 @@ class GroupCommit:
         Raises `IngestQueueFull` or `DatabaseUnavailable`; nothing was stored then, or it was stored and is found
         again as a duplicate when the caller repeats it.
         """
+        if self._stopping:
+            raise DatabaseUnavailable("the server ends; send the request again")
         size = sum(len(fact.body) for fact in facts)
         if self._waiting and self._waiting_bytes + size > self._queue_bytes:
             raise IngestQueueFull
@@ -79,28 +99,40 @@ class GroupCommit:
         return await submission.done
 
     async def _run(self) -> None:
-        loop = asyncio.get_running_loop()
-        while True:
-            await self._wake.wait()
-            group = self._next_group()
-            if not group:
-                self._wake.clear()
-                continue
-            try:
-                appended = await loop.run_in_executor(self._executor, self._commit, group)
-            except Exception as error:  # noqa: BLE001 - each waiting caller gets the failure and answers for itself
+        group: list[_Submission] = []
+        try:
+            while self._waiting or not self._stopping:
+                await self._wake.wait()
+                group = self._next_group()
+                if group:
+                    await self._settle(group)
+                    self._waiting_bytes -= sum(submission.size for submission in group)
+                else:
+                    self._wake.clear()
+        finally:
+            for submission in (*group, *self._waiting):
+                submission.refuse(DatabaseUnavailable("the server ends; send the request again"))
+
+    async def _settle(self, group: "list[_Submission]") -> None:
+        """Commit the group in one transaction and tell its callers."""
+        try:
+            appended = await asyncio.get_running_loop().run_in_executor(self._executor, self._commit, group)
+        except Exception as error:
+            if len(group) == 1 or isinstance(error, DatabaseUnavailable):
                 for submission in group:
-                    if not submission.done.done():
-                        submission.done.set_exception(error)
-                continue
-            finally:
-                self._waiting_bytes -= sum(submission.size for submission in group)
-            start = 0
+                    submission.refuse(error)
+                return
+            # One of them cannot be stored; the others are not to blame, so each has a transaction of its own.
+            log.exception("ingest.group_failed", requests=len(group))
             for submission in group:
-                end = start + len(submission.facts)
-                if not submission.done.done():
-                    submission.done.set_result(appended[start:end])
-                start = end
+                await self._settle([submission])
+            return
+        start = 0
+        for submission in group:
+            end = start + len(submission.facts)
+            submission.acknowledge(appended[start:end])
+            start = end
+        self.on_commit(start)
 
     def _next_group(self) -> list[_Submission]:
         count = 0

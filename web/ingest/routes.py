@@ -2,17 +2,19 @@
 
 import asyncio
 import datetime as dt
+from collections.abc import Sequence
 from typing import Annotated, Any
 
 import orjson
 from fastapi import APIRouter, Request
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
-from catalog.errors import HeadwaterError, InvalidInput, UnsupportedMediaType
+from catalog.errors import HeadwaterError, InvalidInput, InvalidJson, UnsupportedMediaType
 from catalog.facts import FactKind, version_report
 from catalog.keys import DatasetKey
 from catalog.ledger import NewFact
+from catalog.openlineage.pointer import pointer_to
 from catalog.openlineage.receive import (
     Limits,
     ReceivedEvent,
@@ -21,15 +23,28 @@ from catalog.openlineage.receive import (
     receive_batch,
     receive_event,
 )
+from catalog.openlineage.times import parse_time
 from web.access import Permission, require
-from web.ingest.body import read_body
+from web.access.middleware import is_json
+from web.ingest.body import BodyBudget, Held, read_body
 from web.ingest.disk import DiskGuard
 from web.ingest.group_commit import GroupCommit
+from web.metrics import WebMetrics
 
 #: Bodies larger than this are parsed in a thread, so that they hold up no other request.
 INLINE_BYTES = 64 * 1024
 
+#: Largest version report; names and keys bound it far below this.
+MAX_REPORT_BYTES = 256 * 1024
+
 POSITION_HEADER = "Headwater-Position"
+
+
+def _time(value: object) -> dt.datetime:
+    """Return the time as an event's would be read; epoch numbers are none."""
+    if not isinstance(value, str):
+        raise ValueError(f"expected a time such as 2024-10-17T09:18:11.101Z, found {value!r:.100}")  # noqa: TRY004 - pydantic's form
+    return parse_time(value)
 
 
 class DatasetName(BaseModel):
@@ -48,7 +63,9 @@ class VersionReport(BaseModel):
 
     dataset: DatasetName
     partition: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    time: dt.datetime | None = Field(None, description="When the data became so; without a zone UTC; default now.")
+    time: Annotated[dt.datetime, BeforeValidator(_time)] | None = Field(
+        None, description="When the data became so; without a zone UTC; default now."
+    )
     rows: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
     digest: Annotated[str, Field(max_length=1024)] | None = Field(None, description="Digest of the content.")
@@ -79,87 +96,138 @@ def _fact(event: ReceivedEvent, actor: str) -> NewFact:
     )
 
 
-def ingest_router(group_commit: GroupCommit, disk: DiskGuard, limits: Limits, redactor: Redactor) -> APIRouter:
+def ingest_router(
+    group_commit: GroupCommit,
+    disk: DiskGuard,
+    limits: Limits,
+    redactor: Redactor,
+    budget: BodyBudget,
+    metrics: WebMetrics,
+) -> APIRouter:
     """Return the routes that take in events and reports."""
     router = APIRouter(tags=["ingest"])
 
     @router.post("/api/v1/lineage", status_code=201, response_class=Response)
     async def post_lineage(request: Request) -> Response:
         """Take one OpenLineage event; 201 with an empty body once it is committed."""
-        principal = require(request, Permission.PRODUCE)
-        disk.check()
-        body = await _decoded(request, limits.max_event_bytes)
-        if len(body) > INLINE_BYTES:
-            event = await asyncio.to_thread(receive_event, body, limits, redactor=redactor)
-        else:
-            event = receive_event(body, limits, redactor=redactor)
-        (appended,) = await group_commit.append([_fact(event, principal.name)])
-        return Response(status_code=201, headers={POSITION_HEADER: str(appended.position)})
+        with metrics.timed("lineage"), budget.hold() as held:
+            principal = require(request, Permission.PRODUCE)
+            disk.check()
+            body = await _decoded(request, limits.max_event_bytes, held)
+            if len(body) > INLINE_BYTES:
+                event = await asyncio.to_thread(receive_event, body, limits, redactor=redactor)
+            else:
+                event = receive_event(body, limits, redactor=redactor)
+            fact = _fact(event, principal.name)
+            (appended,) = await group_commit.append([fact])
+            metrics.acknowledged(fact, appended)
+            return Response(status_code=201, headers={POSITION_HEADER: str(appended.position)})
 
     @router.post("/api/v1/lineage/batch", response_class=Response)
     async def post_batch(request: Request) -> Response:
         """Take an array of OpenLineage events; a wrong one fails alone. Answers the spec's BatchResponse."""
-        principal = require(request, Permission.PRODUCE)
-        disk.check()
-        body = await _decoded(request, limits.max_batch_bytes)
-        received = await asyncio.to_thread(receive_batch, body, limits, redactor=redactor)
-        facts = [_fact(event, principal.name) for event in received if isinstance(event, ReceivedEvent)]
-        appended = await group_commit.append(facts) if facts else []
-        failed = [
-            {"index": index, "reason": error.message, "retriable": error.retryable, "code": error.code}
-            | ({"pointer": error.details["pointer"]} if error.details.get("pointer") else {})
-            for index, error in enumerate(received)
-            if isinstance(error, HeadwaterError)
-        ]
-        answer = {
-            "status": "partial_success" if failed else "success",
-            "summary": {
-                "received": len(received),
-                "successful": len(facts),
-                "failed": len(failed),
-                "retriable": sum(1 for failure in failed if failure["retriable"]),
-                "non_retriable": sum(1 for failure in failed if not failure["retriable"]),
-            },
-            "failed_events": failed,
-        }
-        headers = {POSITION_HEADER: str(max(found.position for found in appended))} if appended else {}
-        return Response(orjson.dumps(answer), media_type="application/json", headers=headers)
+        with metrics.timed("batch"), budget.hold() as held:
+            principal = require(request, Permission.PRODUCE)
+            disk.check()
+            body = await _decoded(request, limits.max_batch_bytes, held)
+            received = await asyncio.to_thread(receive_batch, body, limits, redactor=redactor)
+            facts = [_fact(event, principal.name) for event in received if isinstance(event, ReceivedEvent)]
+            appended = await group_commit.append(facts) if facts else []
+            for fact, found in zip(facts, appended, strict=True):
+                metrics.acknowledged(fact, found)
+            failed = _failures(received)
+            for failure in failed:
+                metrics.refused(failure["code"])
+            answer = _batch_answer(len(received), failed)
+            headers = {POSITION_HEADER: str(max(found.position for found in appended))} if appended else {}
+            return Response(orjson.dumps(answer), media_type="application/json", headers=headers)
 
-    @router.post("/api/v1/versions", status_code=201)
-    async def post_version(request: Request, report: VersionReport) -> Response:
+    @router.post(
+        "/api/v1/versions",
+        status_code=201,
+        response_class=Response,
+        openapi_extra={
+            "requestBody": {"content": {"application/json": {"schema": VersionReport.model_json_schema()}}}
+        },
+    )
+    async def post_version(request: Request) -> Response:
         """Take the report of a new dataset version; 201 once it is committed."""
-        principal = require(request, Permission.REPORT)
-        disk.check()
-        _no_nul(report.model_dump(mode="json"))
-        time = report.time or dt.datetime.now(dt.UTC)
-        fact = version_report(
-            DatasetKey(report.dataset.namespace, report.dataset.name),
-            actor=principal.name,
-            time=time if time.tzinfo is not None else time.replace(tzinfo=dt.UTC),
-            key=report.idempotency_key,
-            partition=report.partition,
-            rows=report.rows,
-            size_bytes=report.bytes,
-            content_digest=report.digest,
-        )
-        (appended,) = await group_commit.append([fact])
-        answer = {"position": appended.position, "duplicate": appended.duplicate}
-        return Response(
-            orjson.dumps(answer),
-            status_code=201,
-            media_type="application/json",
-            headers={POSITION_HEADER: str(appended.position)},
-        )
+        with metrics.timed("versions"), budget.hold() as held:
+            principal = require(request, Permission.REPORT)
+            disk.check()
+            report = _report(await _decoded(request, MAX_REPORT_BYTES, held))
+            fact = version_report(
+                DatasetKey(report.dataset.namespace, report.dataset.name),
+                actor=principal.name,
+                time=report.time or dt.datetime.now(dt.UTC),
+                key=report.idempotency_key,
+                partition=report.partition,
+                rows=report.rows,
+                size_bytes=report.bytes,
+                content_digest=report.digest,
+            )
+            (appended,) = await group_commit.append([fact])
+            metrics.acknowledged(fact, appended)
+            answer = {"position": appended.position, "duplicate": appended.duplicate}
+            return Response(
+                orjson.dumps(answer),
+                status_code=201,
+                media_type="application/json",
+                headers={POSITION_HEADER: str(appended.position)},
+            )
 
     return router
 
 
-async def _decoded(request: Request, limit: int) -> bytes:
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type != "application/json" and not content_type.endswith("+json"):
-        raise UnsupportedMediaType(f"expected content of type application/json, found {content_type or 'none'}")
-    body = await read_body(request, limit)
+def _failures(received: Sequence[ReceivedEvent | HeadwaterError]) -> list[dict[str, Any]]:
+    """Return the spec's `failed_events`, each with the code and pointer that it would have alone."""
+    return [
+        {"index": index, "reason": error.message, "retriable": error.retryable, "code": error.code}
+        | ({"pointer": error.details["pointer"]} if error.details.get("pointer") else {})
+        for index, error in enumerate(received)
+        if isinstance(error, HeadwaterError)
+    ]
+
+
+def _batch_answer(count: int, failed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """Return the BatchResponse of OpenLineage's HTTP interface (spec/OpenLineage.yml)."""
+    retriable = sum(1 for failure in failed if failure["retriable"])
+    return {
+        "status": "partial_success" if failed else "success",
+        "summary": {
+            "received": count,
+            "successful": count - len(failed),
+            "failed": len(failed),
+            "retriable": retriable,
+            "non_retriable": len(failed) - retriable,
+        },
+        "failed_events": failed,
+    }
+
+
+def _report(body: bytes) -> VersionReport:
+    """Return the report; raise `InvalidJson` or `InvalidInput` with a pointer to the fault."""
+    try:
+        report = VersionReport.model_validate_json(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        if first["type"] == "json_invalid":
+            raise InvalidJson(f"the body is not JSON: {first['msg']}"[:500]) from error
+        pointer = pointer_to(first["loc"])
+        raise InvalidInput(f"{first['msg']}, at {pointer or 'the body'}"[:500], pointer=pointer) from error
+    _no_nul(report.model_dump(mode="json"))
+    return report
+
+
+async def _decoded(request: Request, limit: int, held: Held) -> bytes:
+    """Return the body without its compression, at most `limit` bytes before and after."""
+    if not is_json(request.headers.get("content-type", "")):
+        found = request.headers.get("content-type", "none")[:100]
+        raise UnsupportedMediaType(f"expected content of type application/json, found {found}")
+    body = await read_body(request, limit, held)
     encoding = request.headers.get("content-encoding")
     if encoding is None:
         return body
-    return await asyncio.to_thread(decode_body, body, encoding, limit)
+    decoded = await asyncio.to_thread(decode_body, body, encoding, limit)
+    held.add(len(decoded))
+    return decoded

@@ -1,0 +1,106 @@
+"""`/healthz`: the process lives. `/readyz`: everything that an answer or an acknowledgement needs is there."""
+
+import importlib.metadata
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import psycopg
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from catalog.errors import DatabaseUnavailable, DiskFull
+from catalog.migrations import HEAD
+from web.access import Permission, require
+from web.ingest.disk import DiskGuard
+from web.vitals import FollowerVitals, Probe, read_followers, read_revision
+
+#: Answers are that old at most, in seconds, before the server calls itself not ready.
+MAX_OLDEST_SECONDS = 60.0
+#: Records that a follower may lie behind, however young they are; minutes of work.
+MAX_LAG = 500_000
+
+VERSION = importlib.metadata.version("headwater")
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One thing that was looked at; `found` says what was seen, for people."""
+
+    name: str
+    ok: bool
+    found: str
+
+
+@dataclass(frozen=True, slots=True)
+class Readiness:
+    """What the database tells a readiness check: the schema's revision and, where that is known, the followers."""
+
+    revision: str | None
+    followers: list[FollowerVitals]
+
+
+def read_readiness(connection: "psycopg.Connection[Any]") -> Readiness:
+    """Return what a readiness check needs."""
+    revision = read_revision(connection)
+    return Readiness(revision, read_followers(connection) if revision is not None else [])
+
+
+def database_checks(readiness: Readiness) -> Iterator[Check]:
+    """Yield what the database tells."""
+    yield Check("database", True, "answers")
+    found = readiness.revision or "none"
+    yield Check("migrations", readiness.revision == HEAD, f"schema revision {found}, expected {HEAD}")
+    for follower in readiness.followers:
+        yield follower_check(follower)
+        parked = f"{follower.parked} facts are parked: headwater follower retry"
+        yield Check(f"parked.{follower.name}", follower.parked == 0, parked if follower.parked else "none")
+
+
+def follower_check(follower: FollowerVitals) -> Check:
+    """Return whether a follower is close enough to the end of its log."""
+    age = follower.oldest_seconds or 0.0
+    found = f"{follower.lag} records behind, the oldest {age:.1f} s old, held by {follower.holder or 'nobody yet'}"
+    return Check(f"follower.{follower.name}", age <= MAX_OLDEST_SECONDS and follower.lag <= MAX_LAG, found)
+
+
+def disk_check(disk: DiskGuard) -> Check:
+    """Return whether there is room to take in events."""
+    try:
+        disk.check()
+    except DiskFull as error:
+        return Check("disk", False, error.message)
+    return Check("disk", True, f"{disk.free_bytes() // 2**20} MiB free")
+
+
+def health_router(probe: Probe[Readiness], disk: DiskGuard) -> APIRouter:
+    """Return the routes that supervisors and load balancers ask."""
+    router = APIRouter(tags=["operation"])
+
+    @router.get("/healthz", response_class=Response)
+    async def get_health() -> Response:
+        """Answer as long as the process lives; open to everyone."""
+        return _json(200, {"status": "alive", "service": "headwater", "version": VERSION})
+
+    @router.get("/readyz", response_class=Response)
+    async def get_readiness(request: Request) -> Response:
+        """200 when events are taken in and answers are fresh and whole, else 503; each check by name."""
+        require(request, Permission.READ)
+        try:
+            checks = list(database_checks(await probe()))
+        except DatabaseUnavailable as error:
+            checks = [Check("database", False, error.message)]
+        checks.append(disk_check(disk))
+        ready = all(check.ok for check in checks)
+        answer = {
+            "status": "ready" if ready else "not ready",
+            "checks": {check.name: {"ok": check.ok, "found": check.found} for check in checks},
+        }
+        return _json(200 if ready else 503, answer)
+
+    return router
+
+
+def _json(status: int, answer: dict[str, Any]) -> Response:
+    return Response(orjson.dumps(answer), status_code=status, media_type="application/json")

@@ -1,0 +1,135 @@
+"""The web process: a bound socket, the event loop, and an orderly end within three seconds."""
+
+import signal
+import socket
+from collections.abc import Callable
+from types import FrameType
+
+import psutil
+import structlog
+import uvicorn
+
+from catalog.errors import ConfigurationError
+from catalog.settings import Settings
+from web.access.boundary import resolve
+from web.app import create_app
+from web.bootstrap import web_services
+from web.http_protocol import BoundedHttpProtocol
+
+log = structlog.get_logger(__name__)
+
+BACKLOG = 1024
+#: Connections beyond this are told to come back; the middleware does so earlier for requests.
+MAX_CONNECTIONS = 2_000
+#: Seconds that requests under way have when the server is told to end.
+GRACE_SECONDS = 2
+#: Seconds that an idle connection is kept; longer than the pools of usual clients keep theirs.
+KEEP_ALIVE_SECONDS = 75
+
+
+def bind(settings: Settings) -> socket.socket:
+    """Return a socket that listens where the settings say; port 0 takes a free one.
+
+    Raises `ConfigurationError` that says who has the port.
+    """
+    family, address = resolve(settings.host, settings.port)
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    try:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        if family == socket.AF_INET6 and address[0] == "::":
+            listener.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        listener.bind(address)
+        listener.listen(BACKLOG)
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(_why_not(settings, error)) from error
+    listener.set_inheritable(True)
+    return listener
+
+
+def _why_not(settings: Settings, error: OSError) -> str:
+    place = f"{settings.host}, port {settings.port}"
+    if isinstance(error, PermissionError):
+        return f"expected to listen on {place}, but this user may not: choose a port of 1024 or higher with --port"
+    holder = _holder_of(settings.port)
+    if holder is not None:
+        return f"{place} is in use by {holder}: stop it, or choose another port with --port"
+    return f"expected to listen on {place}: {error.strerror}; choose another with --host and --port"
+
+
+def _holder_of(port: int) -> str | None:
+    """Return who listens on the port, as far as this user may know."""
+    try:
+        connections = psutil.net_connections("tcp")
+    except (psutil.Error, OSError):
+        return None
+    found = [
+        one
+        for one in connections
+        if one.status == psutil.CONN_LISTEN and one.laddr and one.laddr.port == port
+    ]
+    for connection in found:
+        if connection.pid is None:
+            return "a process of another user"
+        try:
+            process = psutil.Process(connection.pid)
+            command = " ".join(process.cmdline())[:200]
+            return f"process {process.pid} ({command or process.name()})"
+        except psutil.Error:
+            return f"process {connection.pid}"
+    return None
+
+
+class _Server(uvicorn.Server):
+    """Says when it takes requests, and ends on a signal without raising it again."""
+
+    def __init__(self, config: uvicorn.Config, ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._ready = ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if self.started:
+            self._ready()
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the parent's form
+        # A second one does not wait for requests under way.
+        self.force_exit = self.should_exit and sig == signal.SIGINT
+        self.should_exit = True
+
+
+def serve(
+    settings: Settings,
+    database_url: str,
+    ready: Callable[[], None],
+    *,
+    listener: socket.socket | None = None,
+) -> None:
+    """Answer requests until SIGINT or SIGTERM; `ready` is called once they are answered.
+
+    What was acknowledged is committed by then; what was taken in and not acknowledged is committed or refused.
+    Raises `ConfigurationError`.
+    """
+    listener = listener if listener is not None else bind(settings)
+    try:
+        app = create_app(web_services(settings, database_url))
+        config = uvicorn.Config(
+            app,
+            loop="uvloop",
+            http=BoundedHttpProtocol,
+            ws="websockets-sansio",
+            ws_max_size=1024 * 1024,
+            lifespan="on",
+            log_config=None,
+            access_log=False,
+            # The address of the sender decides what it may do, so nobody else may tell it.
+            proxy_headers=False,
+            server_header=False,
+            limit_concurrency=MAX_CONNECTIONS,
+            backlog=BACKLOG,
+            timeout_keep_alive=KEEP_ALIVE_SECONDS,
+            timeout_graceful_shutdown=GRACE_SECONDS,
+        )
+        _Server(config, ready).run(sockets=[listener])
+    finally:
+        listener.close()
