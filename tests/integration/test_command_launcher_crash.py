@@ -172,8 +172,8 @@ def test_a_command_that_hides_its_environment_is_ended_with_its_shim(
     attempt = make_attempt("env", "-i", "/bin/sleep", "30")
     launcher.start(attempt)
     shim = running_shim(launcher, attempt.run_id, runs_dir)
-    sleeping = psutil.Process(shim.pid).children()
-    command = next(child for child in sleeping if child.name() == "sleep")
+    command = psutil.Process(int((runs_dir / f"{attempt.run_id}.1" / "command").read_text().split()[0]))
+    eventually(lambda: command.name() == "sleep")
     shim.send(signal.SIGKILL)
     eventually(lambda: isinstance(launcher.ask(attempt.run_id, 1), Lost))
     assert identify(command.pid) is None
@@ -224,13 +224,18 @@ def test_after_a_restart_of_the_host_what_ran_is_lost_and_what_ended_is_known(
         launcher.start(attempt)
     shim = running_shim(launcher, ran.run_id, runs_dir)
     asyncio.run(launcher.wait(ended.run_id, 1, 20))
-    os.killpg(shim.pid, signal.SIGKILL)
     for attempt in (ran, ended):
         (runs_dir / f"{attempt.run_id}.1" / "boot").write_text("another boot\n")
 
+    # A process that has the same pid and start time by chance is a stranger.
     restarted = make_launcher(runs_dir, tmp_path)
-    assert isinstance(restarted.ask(ran.run_id, 1), Lost)
-    assert isinstance(restarted.start(ran), Lost)
+    found = restarted.ask(ran.run_id, 1)
+    assert isinstance(found, Lost)
+    assert "the host was restarted" in found.reason
+    assert restarted.start(ran) == found
+    restarted.stop(ran.run_id, 1, reason="cancelled")
+    assert shim.is_alive()
+    os.killpg(shim.pid, signal.SIGKILL)
     assert isinstance(restarted.ask(ended.run_id, 1), Exited)
 
 

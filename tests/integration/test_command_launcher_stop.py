@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from hooks.launchers.command import CommandLauncher
-from hooks.launchers.command.process import identify
+from hooks.launchers.command.process import ProcessIdentity, identify, session_members
+from hooks.launchers.command.session import Session
 from hooks.launchers.port import Attempt, Exited, NotStarted, Running
 from tests.support.attempts import eventually, make_attempt, make_launcher, starter
 
@@ -67,8 +68,8 @@ def test_a_command_may_clean_up_when_it_is_stopped(launcher: CommandLauncher, tm
     launcher.stop(attempt.run_id, 1, reason="timed out after 1 s")
     outcome = ended(launcher, attempt)
     assert (outcome.code, outcome.reason) == (5, "timed out after 1 s")
-    # The shell of the command says that its `sleep` was terminated, too.
-    assert launcher.output(attempt.run_id, 1).head.endswith(b"\ncleaned\n")
+    # The command's own shell may have said before that its `sleep` was terminated.
+    assert launcher.output(attempt.run_id, 1).head.endswith(b"cleaned\n")
 
 
 def test_a_command_that_ignores_sigterm_is_killed_after_the_grace(
@@ -128,6 +129,22 @@ def test_stop_works_from_another_launcher_and_twice(
     other.stop(attempt.run_id, 1, reason="second reason")
     launcher.stop(attempt.run_id, 1, reason="third reason")
     assert ended(launcher, attempt).reason == "first reason"
+
+
+def test_what_watches_and_collects_is_no_part_of_what_is_ended(launcher: CommandLauncher) -> None:
+    attempt = make_attempt("sleep", "30")
+    launcher.start(attempt)
+    folder = launcher._folder(attempt.run_id, 1)
+    eventually(folder.command)
+    marker, record = folder.marker(), folder.command()
+    assert marker is not None
+    assert record is not None
+    shim = marker.holder
+    assert isinstance(shim, ProcessIdentity)
+    # In the session are the shim, the command, the collector and its `dd`.
+    eventually(lambda: len(session_members(shim.pid)) == 4)
+    assert Session(shim, folder).members() == [record.command]
+    launcher.stop(attempt.run_id, 1, reason="cancelled")
 
 
 def test_two_stops_at_once_agree(launcher: CommandLauncher, tmp_path: Path) -> None:
