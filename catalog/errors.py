@@ -189,6 +189,26 @@ class PositionNotReached(Unavailable):
     code = "position-not-reached"
 
 
+class Unreachable(Unavailable):
+    """Nothing answers at the URL."""
+
+    code = "unreachable"
+
+
+class UnexpectedAnswer(HeadwaterError):
+    """The answer is not one that a Headwater server gives."""
+
+    code = "unexpected-answer"
+    status = 502
+
+
+class RefusedByServer(HeadwaterError):
+    """The server refused for a reason that this version does not know."""
+
+    code = "refused-by-server"
+    status = 502
+
+
 class ConfigurationError(HeadwaterError):
     """A setting does not fit."""
 
