@@ -1,0 +1,66 @@
+"""Options that many commands share, and the settings that they and the environment make."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from pydantic import ValidationError
+from pydantic_settings import SettingsError
+
+from catalog.errors import ConfigurationError
+from catalog.settings import Settings
+
+Url = Annotated[
+    str | None,
+    typer.Option(
+        "--url",
+        envvar="HEADWATER_URL",
+        metavar="URL",
+        help="The server to ask; default is the one that `up` runs on the data folder, else http://127.0.0.1:8642.",
+    ),
+]
+DataDir = Annotated[
+    Path | None,
+    typer.Option(
+        "--data-dir",
+        envvar="HEADWATER_DATA_DIR",
+        metavar="DIR",
+        help="The data folder of `headwater up`; default is the platform's user data folder.",
+    ),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON on stdout and nothing else.")]
+PipelineName = Annotated[str, typer.Argument(metavar="PIPELINE", help="Name of the pipeline.")]
+RunName = Annotated[
+    str,
+    typer.Argument(
+        metavar="RUN",
+        help="UUID of the run, the beginning of it (4 characters at least), PIPELINE/NUMBER, or `last`.",
+    ),
+]
+
+
+def settings_with(overrides: Mapping[str, object]) -> Settings:
+    """Return the settings of the environment, with the options that are not None in place of its variables.
+
+    Raises `ConfigurationError` that names what does not fit.
+    """
+    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        raise ConfigurationError(
+            "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors())
+        ) from error
+    except SettingsError as error:
+        raise ConfigurationError(str(error)) from error
+
+
+def settings_of(data_dir: Path | None) -> Settings:
+    """Return the settings of the environment on the data folder, if one is given."""
+    return settings_with({"data_dir": None if data_dir is None else data_dir.expanduser().absolute()})
+
+
+def _fault(location: tuple[int | str, ...], message: str) -> str:
+    # The value is not repeated: it may be a URL with a password.
+    return f"HEADWATER_{'_'.join(str(part) for part in location).upper()}: {message}"
