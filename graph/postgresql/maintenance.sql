@@ -67,7 +67,7 @@ SELECT number FROM graph_generation WHERE state <> 'current' ORDER BY number
 -- name: leftover_nodes
 SELECT array_agg(id) FROM (
     SELECT id FROM graph_node WHERE generation = %(generation)s ORDER BY key LIMIT %(limit)s
-) AS some
+) AS batch
 
 -- name: remove_node_edges
 DELETE FROM graph_edge WHERE owner = ANY(%(ids)b::bigint[])

@@ -42,7 +42,9 @@ def hear(connection: psycopg.Connection, folder: Path) -> int:
 
 
 def names(connection: psycopg.Connection, table: str) -> set[tuple[str, str]]:
-    query = {"dataset": "SELECT namespace, name FROM dataset", "job": "SELECT namespace, name FROM job"}[table]
+    query = {"dataset": "SELECT namespace, name FROM dataset", "job": "SELECT namespace, name FROM job"}[
+        table
+    ]
     return set(connection.execute(query).fetchall())
 
 
@@ -140,7 +142,9 @@ def test_airflow(connection: psycopg.Connection, interop_data: Path) -> None:
         ("gcs_hook.compose_task", "writes", "compose_result.txt"),
     }
     # One version of each output, all published; every run completed within its DAG run.
-    versions = connection.execute("SELECT count(*), count(DISTINCT dataset_id) FROM dataset_version").fetchone()
+    versions = connection.execute(
+        "SELECT count(*), count(DISTINCT dataset_id) FROM dataset_version"
+    ).fetchone()
     assert versions == (10, 10)
     states = connection.execute("SELECT DISTINCT state FROM run").fetchall()
     assert states == [("COMPLETE",)]
@@ -150,13 +154,18 @@ def test_airflow(connection: psycopg.Connection, interop_data: Path) -> None:
 
 def test_simple_run_event(connection: psycopg.Connection, interop_data: Path) -> None:
     hear(connection, interop_data / "openlineage" / "events" / "simple_run_event")
-    assert names(connection, "dataset") == {("bigquery", "test.table.input"), ("bigquery", "test.table.output")}
+    assert names(connection, "dataset") == {
+        ("bigquery", "test.table.input"),
+        ("bigquery", "test.table.output"),
+    }
     assert current_edges(connection) == {
         ("job_name", "reads", "test.table.input"),
         ("job_name", "writes", "test.table.output"),
     }
     # Its run id is no UUID, so the run has one made from its name.
-    assert connection.execute("SELECT state, substr(id::text, 15, 1) FROM run").fetchall() == [("COMPLETE", "5")]
+    assert connection.execute("SELECT state, substr(id::text, 15, 1) FROM run").fetchall() == [
+        ("COMPLETE", "5")
+    ]
 
 
 def test_spark_aliases_and_versions(connection: psycopg.Connection, interop_data: Path) -> None:

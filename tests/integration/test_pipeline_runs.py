@@ -8,7 +8,15 @@ from typing import Any
 import psycopg
 import pytest
 
-from catalog.facts import FactKind, Outcome, attempt_claimed, attempt_ended, attempt_started, command, version_report
+from catalog.facts import (
+    FactKind,
+    Outcome,
+    attempt_claimed,
+    attempt_ended,
+    attempt_started,
+    command,
+    version_report,
+)
 from catalog.keys import DatasetKey
 from tests.support.spine import (
     T0,
@@ -43,7 +51,9 @@ class Story:
         self._reports += 1
         self.tell(version_report(DatasetKey("ns", name), actor="test", time=T0, key=str(self._reports)))
 
-    def command(self, kind: FactKind, body: dict[str, Any] | None = None, run: uuid.UUID | None = None) -> Any:
+    def command(
+        self, kind: FactKind, body: dict[str, Any] | None = None, run: uuid.UUID | None = None
+    ) -> Any:
         """Give a command; return its verdict."""
         position = self.tell(command(kind, body or {}, actor="alice", run_id=run))
         return self.connection.execute(
@@ -81,10 +91,14 @@ class Story:
         self.claim(number, attempt)
         self.tell(attempt_started(self.run_id(number), attempt, host="host", pid=1, at=T0))
 
-    def end(self, number: int, exit_code: int = 0, *, attempt: int = 1, outcome: Outcome = Outcome.EXITED) -> None:
+    def end(
+        self, number: int, exit_code: int = 0, *, attempt: int = 1, outcome: Outcome = Outcome.EXITED
+    ) -> None:
         """Let the attempt end."""
         self.tell(
-            attempt_ended(self.run_id(number), attempt, outcome, actor="host:host", at=T0, exit_code=exit_code)
+            attempt_ended(
+                self.run_id(number), attempt, outcome, actor="host:host", at=T0, exit_code=exit_code
+            )
         )
 
     def jobs(self) -> list[tuple[str, int]]:
@@ -266,7 +280,9 @@ def test_unchanged_documents_are_a_no_op_and_an_expected_version_is_held(story: 
     result = story.connection.execute(
         "SELECT result FROM command_result WHERE position = %s", (position,)
     ).fetchone()
-    assert result == ({"documents": [{"kind": "Pipeline", "name": "p", "version": 1, "change": "unchanged"}]},)
+    assert result == (
+        {"documents": [{"kind": "Pipeline", "name": "p", "version": 1, "change": "unchanged"}]},
+    )
     position = story.tell(apply_fact(pipeline_body("p", "b"), expected={"Pipeline/p": 7}))
     row = story.connection.execute(
         "SELECT accepted, code FROM command_result WHERE position = %s", (position,)
@@ -301,7 +317,9 @@ def test_editing_the_condition_keeps_what_was_consumed_and_queued(story: Story) 
 
 
 @pytest.mark.parametrize(("start_from", "expected"), [("latest", 0), ("current", 1), ("earliest", 3)])
-def test_a_new_pipeline_starts_from_where_its_document_says(story: Story, start_from: str, expected: int) -> None:
+def test_a_new_pipeline_starts_from_where_its_document_says(
+    story: Story, start_from: str, expected: int
+) -> None:
     for _ in range(3):
         story.arrive("a")
     story.tell(apply_fact(pipeline_body("p", "a", startFrom=start_from, concurrency=10)))
@@ -335,7 +353,9 @@ def test_a_chain_of_causes_that_is_too_long_is_held_with_a_reason(story: Story) 
         follow(story.connection, follower)
     assert parked(story.connection) == []
     assert story.runs() == [(1, "queued"), (2, "queued"), (3, "queued"), (4, "held")]
-    row = story.connection.execute("SELECT causal_depth, reason FROM pipeline_run WHERE number = 4").fetchone()
+    row = story.connection.execute(
+        "SELECT causal_depth, reason FROM pipeline_run WHERE number = 4"
+    ).fetchone()
     assert row is not None
     assert row[0] == 4
     assert "longer than 3" in row[1]

@@ -36,8 +36,12 @@ def test_a_completed_run_makes_a_version_and_starts_the_pipeline_that_reads_it(
     append(connection, [fact_of_event(run_event(run, "COMPLETE", outputs=["raw"]))])
     follow(connection)
     assert parked(connection) == []
-    assert connection.execute("SELECT state, row_count FROM dataset_version").fetchall() == [("published", None)]
-    assert connection.execute("SELECT pipeline, state, attempt FROM pipeline_run").fetchall() == [("p", "queued", 1)]
+    assert connection.execute("SELECT state, row_count FROM dataset_version").fetchall() == [
+        ("published", None)
+    ]
+    assert connection.execute("SELECT pipeline, state, attempt FROM pipeline_run").fetchall() == [
+        ("p", "queued", 1)
+    ]
     assert connection.execute("SELECT task_name, queue_name FROM procrastinate_jobs").fetchall() == [
         ("headwater.launch", "launch")
     ]

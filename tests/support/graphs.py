@@ -1,13 +1,18 @@
 """Small observations in few words, and what draws many of them."""
 
+import contextlib
 import datetime as dt
 import itertools
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any
 
+import psycopg
 from hypothesis import strategies as st
-from sqlalchemy import Engine, text
+from sqlalchemy import Connection, Engine, text
 
+from catalog.database import driver_connection
+from catalog.follower import Follower
 from catalog.keys import DatasetKey, JobKey, NodeId
 from catalog.observations import (
     AliasObserved,
@@ -17,8 +22,10 @@ from catalog.observations import (
     Observed,
     ParentObserved,
     ShapeObserved,
+    encode_observed,
 )
 from catalog.openlineage.shape import Flow, Shape
+from graph.following import GraphLog
 from graph.model import Node
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
@@ -157,3 +164,48 @@ def chunked(draw: st.DrawFn, observations: Sequence[Observation]) -> list[list[O
     cuts = sorted(draw(st.lists(st.integers(0, len(observations)), max_size=4)))
     bounds = [0, *cuts, len(observations)]
     return [list(observations[low:high]) for low, high in itertools.pairwise(bounds)]
+
+
+# The log in the database --------------------------------------------------------------------------------------
+
+
+def begin_log(engine: Engine) -> None:
+    """Make the log and the graph of the database empty."""
+    begin_generation(engine)
+    with engine.begin() as connection:
+        connection.execute(text("DELETE FROM observation"))
+        connection.execute(text("DELETE FROM parked"))
+
+
+def append_log(engine: Engine, *stated: Observed) -> None:
+    """Append to the log as the state follower does, which then stands at the last ledger position."""
+    with engine.begin() as connection:
+        for each in stated:
+            kind, body = encode_observed(each)
+            append_record(connection, kind, body)
+
+
+def append_record(connection: Connection, kind: str, body: bytes) -> None:
+    """Append one record, readable or not, at the next ledger position."""
+    connection.execute(
+        text(
+            "WITH moved AS (UPDATE follower SET position = position + 10 WHERE name = 'state' RETURNING position)"
+            " INSERT INTO observation (position, kind, body) SELECT position, :kind, :body FROM moved"
+        ),
+        {"kind": kind, "body": body},
+    )
+
+
+def follow_graph(engine: Engine, *, batch: int = 1000) -> None:
+    """Step the graph follower until nothing is left."""
+    follower = Follower(GraphLog(), batch=batch, holder="test")
+    with autocommitting(engine) as connection:
+        while follower.step(connection).taken:
+            pass
+
+
+@contextlib.contextmanager
+def autocommitting(engine: Engine) -> Iterator[psycopg.Connection[Any]]:
+    """Yield a driver connection as followers have it."""
+    with engine.connect() as connection:
+        yield driver_connection(connection.execution_options(isolation_level="AUTOCOMMIT"))

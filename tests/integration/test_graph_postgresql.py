@@ -1,0 +1,272 @@
+"""What is particular to the graph in PostgreSQL tables."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+import pytest
+import sqlalchemy as sa
+from sqlalchemy import Engine, text
+
+import graph.postgresql.histories
+import graph.traversal
+from catalog.database import create_database_engine, metadata
+from catalog.errors import DatabaseUnavailable, HeadwaterError
+from catalog.keys import DatasetKey, JobKey
+from graph.following import GraphLog
+from graph.memory import MemoryGraph
+from graph.model import EDGE_TYPES, NODE_TYPES, Direction, EdgeKind, Incomplete, Want
+from graph.postgresql.snapshot import QUERIES
+from graph.postgresql.store import PostgresqlGraph
+from graph.postgresql.tables import EDGE_KIND_NUMBERS
+from tests.support.graphs import (
+    alias,
+    append_log,
+    append_record,
+    dataset,
+    explicit,
+    flow,
+    follow_graph,
+    job,
+    log,
+    node_id,
+    shape,
+    shaped,
+)
+
+DOWN = Direction.DOWNSTREAM
+WHOLE: dict[str, Any] = {"depth": 100, "max_nodes": 1000, "seconds": 60.0}
+
+CATALOG = """
+SELECT format('%s %s %s %s %s', c.relname, a.attname, format_type(a.atttypid, a.atttypmod), a.attnotnull, a.attidentity)
+       || coalesce(' ' || pg_get_expr(d.adbin, d.adrelid), '')
+FROM pg_attribute a JOIN pg_class c ON c.oid = a.attrelid
+LEFT JOIN pg_attrdef d ON d.adrelid = c.oid AND d.adnum = a.attnum
+WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relkind = 'r' AND c.relname LIKE 'graph%' AND a.attnum > 0
+UNION ALL
+SELECT format('%s %s', conname, pg_get_constraintdef(oid)) FROM pg_constraint
+WHERE connamespace = CAST(:schema AS regnamespace) AND conname LIKE 'graph%'
+UNION ALL
+SELECT pg_get_indexdef(indexrelid) FROM pg_index i JOIN pg_class c ON c.oid = i.indrelid
+WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relname LIKE 'graph%'
+UNION ALL
+SELECT format('%s %s %s', c.relname, s.seqstart, s.seqincrement)
+FROM pg_sequence s JOIN pg_class c ON c.oid = s.seqrelid
+WHERE c.relnamespace = CAST(:schema AS regnamespace) AND c.relname LIKE 'graph%'
+"""
+
+
+def schema_of(connection: sa.Connection, name: str) -> list[str]:
+    """Columns, constraints, indexes and sequences of the graph's tables, as the server describes them."""
+    rows = connection.execute(text(CATALOG), {"schema": name})
+    return sorted(re.sub(rf"\b{name}\.", "", row) for (row,) in rows)
+
+
+def test_the_declared_tables_are_the_migrated_ones(engine: Engine) -> None:
+    tables = [table for name, table in metadata.tables.items() if name.startswith("graph_")]
+    with engine.connect() as connection:
+        connection.execute(text("CREATE SCHEMA declared"))
+        declaring = connection.execution_options(schema_translate_map={None: "declared"})
+        metadata.create_all(declaring, tables=tables)
+        migrated, declared = schema_of(connection, "public"), schema_of(connection, "declared")
+    assert len(migrated) > 30
+    assert declared == migrated
+
+
+def test_every_kind_is_declared_and_has_its_number() -> None:
+    assert {type_.kind for type_ in EDGE_TYPES} == set(EdgeKind) == set(EDGE_KIND_NUMBERS)
+    nodes = {type_.kind for type_ in NODE_TYPES}
+    assert {kind for type_ in EDGE_TYPES for kind in (type_.origin, type_.destination)} <= nodes
+    # The statements name these two by number.
+    not_walked = [type_.kind for type_ in EDGE_TYPES if not type_.carries_data]
+    assert [EDGE_KIND_NUMBERS[kind] for kind in not_walked] == [4]
+    assert [EDGE_KIND_NUMBERS[type_.kind] for type_ in EDGE_TYPES if type_.symmetric] == [5]
+    assert b"kind <> 4" in QUERIES["downstream"]
+
+
+@pytest.fixture
+def store(engine: Engine) -> PostgresqlGraph:
+    return PostgresqlGraph(engine)
+
+
+def chain(length: int) -> list[Any]:
+    """d0 > J1 > d1 > J2 > …"""
+    return [shaped(f"J{n:03}", shape(f"d{n - 1:03}", f"d{n:03}")) for n in range(1, length + 1)]
+
+
+@pytest.fixture
+def statements(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[Any]]:
+    """Every statement that is sent."""
+    sent: list[Any] = []
+    execute = psycopg.Cursor.execute
+
+    def recording(self: Any, query: Any, *args: Any, **kwargs: Any) -> Any:
+        sent.append(query)
+        return execute(self, query, *args, **kwargs)
+
+    monkeypatch.setattr(psycopg.Cursor, "execute", recording)
+    return sent
+
+
+def test_a_walk_sends_one_statement_for_each_level(store: PostgresqlGraph, statements: list[Any]) -> None:
+    store.apply(log(*chain(30)))
+    for depth in (0, 5, 20):
+        statements.clear()
+        found = store.lineage(node_id(dataset("d000")), DOWN, depth=depth, max_nodes=1000, seconds=60)
+        assert len(found.node_ids) == depth + 1
+        # Snapshot, start, one for each level with the last one's frontier in it, names.
+        assert len(statements) == depth + 4
+
+
+def test_the_number_of_statements_does_not_grow_with_the_nodes(
+    store: PostgresqlGraph, statements: list[Any]
+) -> None:
+    readers = [shaped(f"R{number}", shape("hub", f"out{number}")) for number in range(2000)]
+    store.apply(log(*readers))
+    statements.clear()
+    found = store.lineage(
+        node_id(dataset("hub")), DOWN, depth=9, max_nodes=9999, seconds=60, want=Want.NODES | Want.EDGES
+    )
+    assert (len(found.nodes), len(found.edges)) == (4001, 4000)
+    assert len(statements) == 7
+
+
+def test_a_batch_costs_the_same_statements_whatever_its_size(
+    store: PostgresqlGraph, statements: list[Any]
+) -> None:
+    store.apply(log(*chain(10)))
+    counts = []
+    for size in (2, 200):
+        statements.clear()
+        store.apply(
+            log(*[shaped(f"J{n:03}", shape("d000", f"e{n}"), at=size) for n in range(size)], first=size * 100)
+        )
+        counts.append(len(statements))
+    assert counts[0] == counts[1]
+    assert counts[0] <= 12
+
+
+def test_statements_stay_prepared(database_url: str) -> None:
+    engine = create_database_engine(database_url, pool_size=1, application_name="headwater-test")
+    store = PostgresqlGraph(engine)
+    store.apply(log(*chain(3)))
+    for _ in range(2):
+        store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
+    with engine.connect() as connection:
+        prepared = connection.execute(text("SELECT count(*) FROM pg_prepared_statements")).scalar_one()
+    engine.dispose()
+    assert prepared >= 4
+
+
+def test_a_walk_whose_time_is_over_says_so(store: PostgresqlGraph) -> None:
+    store.apply(log(*chain(3)))
+    found = store.lineage(node_id(dataset("d000")), DOWN, depth=9, max_nodes=99, seconds=0)
+    assert found.node_ids == ("dataset:db:d000",)
+    assert found.completeness.reason is Incomplete.TIME
+    assert found.completeness.frontier == ("dataset:db:d000",)
+
+
+def test_time_that_ends_on_the_way_keeps_what_was_found(
+    store: PostgresqlGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.apply(log(*chain(9)))
+    ticks = iter(range(100))
+    # A clock that moves by a second whenever somebody looks.
+    monkeypatch.setattr(graph.traversal.time, "monotonic", lambda: float(next(ticks)))
+    found = store.lineage(node_id(dataset("d000")), DOWN, depth=99, max_nodes=99, seconds=4, want=Want.EDGES)
+    assert found.node_ids == ("dataset:db:d000", "job:etl:J001", "dataset:db:d001", "job:etl:J002")
+    assert found.completeness.reason is Incomplete.TIME
+    assert found.completeness.frontier == ("job:etl:J002",)
+    assert len(found.edges) == 3
+
+
+def test_large_levels_are_asked_for_in_slices(
+    store: PostgresqlGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    observations = log(
+        shaped("A", shape("a", " ".join(f"b{n}" for n in range(9)))),
+        *[shaped(f"B{n}", explicit(flow(f"b{n}", f"c{n}"), flow("a", f"b{n}"))) for n in range(9)],
+        alias("b3", "b3x"),
+        shaped("C", shape("b3x", "c0")),
+    )
+    store.apply(observations)
+    expected = MemoryGraph()
+    expected.apply(observations)
+    monkeypatch.setattr(graph.traversal, "SLICE", 2)
+    for depth in range(6):
+        for max_nodes in (3, 8, 15, 99):
+            question: dict[str, Any] = WHOLE | {"depth": depth, "max_nodes": max_nodes, "want": Want.EDGES}
+            found = store.lineage(node_id(dataset("a")), Direction.BOTH, **question)
+            model = expected.lineage(node_id(dataset("a")), Direction.BOTH, **question)
+            assert (found.node_ids, found.edges, found.completeness) == (
+                model.node_ids,
+                model.edges,
+                model.completeness,
+            )
+
+
+def test_an_answer_that_a_parked_observation_touches_says_so(engine: Engine, store: PostgresqlGraph) -> None:
+    with engine.begin() as connection:
+        connection.execute(text("ALTER TABLE graph_node ADD CONSTRAINT refused CHECK (name <> 'J004')"))
+    append_log(engine, *chain(4))
+    follow_graph(engine)
+
+    touched = store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
+    assert touched.completeness.reason is Incomplete.PARKED
+    assert touched.completeness.frontier == ("dataset:db:d003",)
+    untouched = store.lineage(node_id(dataset("d000")), DOWN, depth=2, max_nodes=99, seconds=60)
+    assert untouched.completeness.reason is Incomplete.DEPTH
+
+
+def test_a_parked_observation_that_nobody_can_read_may_touch_every_answer(
+    engine: Engine, store: PostgresqlGraph
+) -> None:
+    append_log(engine, *chain(1))
+    with engine.begin() as connection:
+        append_record(connection, "comet", b"[]")
+    follow_graph(engine)
+    found = store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
+    assert found.completeness.reason is Incomplete.PARKED
+    assert found.completeness.frontier == found.node_ids
+
+
+def test_more_flows_than_there_are_steps_are_refused(
+    store: PostgresqlGraph, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(graph.postgresql.histories, "STEPS", 3)
+    store.apply(log(shaped("J", explicit(flow("a", "x"), flow("b", "y")))))
+    before = store.digest()
+    with pytest.raises(HeadwaterError, match="expected fewer than 3 flows"):
+        store.apply(log(shaped("J", explicit(flow("a", "x"), flow("b", "y"), flow("c", "z"))), first=2))
+    assert store.digest() == before
+
+
+def test_a_database_that_is_away_is_no_empty_graph() -> None:
+    engine = create_database_engine(
+        "postgresql+psycopg://nobody@/none?host=/nowhere", pool_size=1, application_name="headwater-test"
+    )
+    store = PostgresqlGraph(engine)
+    with pytest.raises(DatabaseUnavailable):
+        store.lineage(node_id(dataset("a")), DOWN, **WHOLE)
+    with pytest.raises(DatabaseUnavailable):
+        store.apply(log(*chain(1)))
+    engine.dispose()
+
+
+def test_rows_share_their_keys_with_the_catalog(engine: Engine, store: PostgresqlGraph) -> None:
+    store.apply(log(*chain(1)))
+    with engine.connect() as connection:
+        keys = {row.name: row.key for row in connection.execute(text("SELECT name, key FROM graph_node"))}
+    assert keys["d000"] == DatasetKey("db", "d000").id
+    assert keys["J001"] == JobKey("etl", "J001").id == job("J001").id
+
+
+def test_the_follower_announces_that_the_graph_is_newer(engine: Engine, database_url: str) -> None:
+    append_log(engine, *chain(1))
+    plain = sa.make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
+    with psycopg.connect(plain, autocommit=True) as listening:
+        listening.execute("LISTEN headwater_graph")
+        follow_graph(engine)
+        assert [each.channel for each in listening.notifies(timeout=5, stop_after=1)] == ["headwater_graph"]
+    assert GraphLog.channel == "headwater_state"
