@@ -29,10 +29,10 @@ def _dataset(name: str) -> dict[str, str]:
 def _outputs(server: Server) -> dict[str, float]:
     """Return for each pipeline run the instant in seconds that its command wrote as its first act."""
     found = {}
-    for path in sorted((server.data_dir / "runs").glob("*/*/head")):
+    for path in sorted((server.data_dir / "runs").glob("*/head")):
         text = path.read_text("ascii").strip()
         if text:
-            found[path.parent.parent.name] = int(text.split()[0]) / 1e9
+            found[path.parent.name.split(".")[0]] = int(text.split()[0]) / 1e9
     return found
 
 

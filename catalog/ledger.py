@@ -82,6 +82,7 @@ def append_facts(
     unique = {fact.digest: index for index, fact in reversed(list(enumerate(facts)))}
     chosen = sorted(unique.values())
     parameters = {
+        "key": APPEND_LOCK,
         "kinds": [facts[i].kind for i in chosen],
         "event_times": [facts[i].event_time for i in chosen],
         "actors": [facts[i].actor for i in chosen],
@@ -90,17 +91,14 @@ def append_facts(
         "redactions": ["\n".join(facts[i].redactions) for i in chosen],
         "bodies": [bodies[i] for i in chosen],
     }
-    connection.execute(QUERIES["lock_append"], {"key": APPEND_LOCK})
-    fresh: dict[bytes, int] = dict(connection.execute(QUERIES["append"], parameters).fetchall())
+    fresh: dict[bytes, int] = {}
     known: dict[bytes, int] = {}
-    if len(fresh) < len(chosen):
-        missing = [digest for digest in unique if digest not in fresh]
-        known = dict(connection.execute(QUERIES["known_positions"], {"digests": missing}).fetchall())
-    if fresh:
-        connection.execute(QUERIES["notify"])
-        # Positions of one append lie side by side, so about every 4,096th position looks ahead for a partition.
-        if max(fresh.values()) % 4096 < len(fresh):
-            ensure_partitions(connection)
+    for digest, position, is_fresh in connection.execute(QUERIES["append"], parameters):
+        # What this call added is also found as known, if anything of it was known.
+        (fresh if is_fresh else known)[digest] = position
+    # Positions of one append lie side by side, so about every 4,096th position looks ahead for a partition.
+    if fresh and max(fresh.values()) % 4096 < len(fresh):
+        ensure_partitions(connection)
     result = []
     for index, fact in enumerate(facts):
         first = fact.digest in fresh and unique[fact.digest] == index

@@ -108,9 +108,8 @@ async def watch(context: LaunchContext, run_id: uuid.UUID, number: int, deadline
             await asyncio.to_thread(record_end, context, run_id, number, outcome)
             return False
         case NotStarted():
-            # The host's folder is gone: what happened in it cannot be known.
-            lost = Lost("the folder of the attempt is gone")
-            await asyncio.to_thread(record_end, context, run_id, number, lost)
+            # Its starter died between spawning and the first sign of life: starting again starts it at most once.
+            await asyncio.to_thread(launch, context, run_id, number)
             return False
         case _:
             assert_never(outcome)

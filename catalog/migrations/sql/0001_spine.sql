@@ -24,6 +24,43 @@ CREATE TABLE fact_digest (
     position bigint NOT NULL
 );
 
+-- One call appends, so that the lock is held for no round trip but that of the commit. Every statement in it sees what
+-- was committed before it began, hence the insert sees all that came before the lock was granted.
+CREATE FUNCTION append_facts(
+    lock_key bigint, kinds text[], event_times timestamptz[], actors text[], run_ids uuid[], digests bytea[],
+    redactions text[], bodies bytea[]
+) RETURNS TABLE (appended_digest bytea, appended_position bigint, fresh boolean) LANGUAGE plpgsql AS $$
+DECLARE
+    appended integer;
+BEGIN
+    PERFORM pg_advisory_xact_lock(lock_key);
+    RETURN QUERY
+    WITH incoming AS (
+        SELECT * FROM unnest(kinds, event_times, actors, run_ids, digests, redactions, bodies) WITH ORDINALITY
+            AS i (kind, event_time, actor, run_id, digest, redacted, body, ordinal)
+    ), added AS (
+        INSERT INTO fact_digest AS d (digest, position)
+        SELECT i.digest, nextval('fact_position') FROM incoming i ORDER BY i.ordinal
+        ON CONFLICT ON CONSTRAINT fact_digest_pkey DO NOTHING
+        RETURNING d.digest, d.position
+    ), inserted AS (
+        INSERT INTO fact (position, kind, received_at, event_time, actor, run_id, digest, redactions, body)
+        SELECT a.position, i.kind, clock_timestamp(), i.event_time, i.actor, i.run_id, i.digest,
+               CASE WHEN i.redacted = '' THEN '{}' ELSE string_to_array(i.redacted, E'\n') END, i.body
+        FROM added a JOIN incoming i USING (digest) ORDER BY a.position
+    )
+    SELECT a.digest, a.position, true FROM added a;
+    GET DIAGNOSTICS appended = ROW_COUNT;
+    IF appended > 0 THEN
+        PERFORM pg_notify('headwater_facts', '');
+    END IF;
+    IF appended < cardinality(digests) THEN
+        RETURN QUERY
+        SELECT d.digest, d.position, false FROM fact_digest d WHERE d.digest = ANY (digests);
+    END IF;
+END
+$$;
+
 -- Part of every run's identity, so that two installations that report to one place do not meet.
 CREATE TABLE installation (id uuid NOT NULL PRIMARY KEY);
 INSERT INTO installation VALUES (gen_random_uuid());
