@@ -21,8 +21,6 @@ FAILURE_DELAY = 0.25
 MAX_DELAYED = 64
 #: Failures are logged at most once in so many seconds, with the number of those between.
 LOG_SECONDS = 1.0
-#: Pairs of host and client whose standing is remembered.
-REMEMBERED_CLIENTS = 256
 
 
 class Authenticator:
@@ -32,7 +30,6 @@ class Authenticator:
         self._boundary = boundary
         self._tokens = tokens
         self._local_token = local_token
-        self._open: dict[tuple[bytes, str], bool] = {}
         self._lookup: asyncio.Lock | None = None
         self._delayed = 0
         self._unlogged = 0
@@ -64,13 +61,7 @@ class Authenticator:
         client = scope.get("client")
         if not client or not self._boundary.loopback_only or is_forwarded(headers):
             return False
-        key = (headers.get(b"host", b""), client[0])
-        known = self._open.get(key)
-        if known is None:
-            known = self._boundary.is_own(key[0].decode("latin-1")) and is_loopback_address(key[1])
-            if len(self._open) < REMEMBERED_CLIENTS:
-                self._open[key] = known
-        return known
+        return is_loopback_address(client[0]) and self._boundary.is_own(headers.get(b"host", b"").decode("latin-1"))
 
     async def _look_up(self, secret: str) -> Principal | None:
         # One at a time, so that a flood of wrong tokens takes one thread and not all of them.

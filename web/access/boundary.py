@@ -4,6 +4,7 @@ A web page can make a browser reach a loopback port. The Host allowlist stops na
 (DNS rebinding), the Origin check stops pages of other sites.
 """
 
+import functools
 import ipaddress
 import socket
 from collections.abc import Mapping
@@ -34,6 +35,7 @@ def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     return family, address
 
 
+@functools.lru_cache(maxsize=256)
 def is_loopback_address(address: str) -> bool:
     """Return whether the address is one that only this machine reaches."""
     try:

@@ -1,0 +1,107 @@
+"""What works on the ledger: followers, parked facts, the queue of jobs, workers and hosts."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import psycopg
+
+from catalog.settings import Settings
+from graph.following import GRAPH_FOLLOWER_LOCK
+from hooks.jobs import LAUNCH_QUEUE
+from hooks.state_follower import STATE_FOLLOWER_LOCK
+from web.doctor.database import QUERIES
+from web.doctor.finding import Finding, ok, problem, warning
+from web.health import follower_check
+from web.vitals import FollowerVitals, read_followers
+
+_LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK}
+_START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
+
+#: Age of the oldest unprocessed fact that is worth a look, in seconds.
+OLDEST_WARNING = 5.0
+#: Silence after which a worker's jobs count as stalled, in seconds; living workers take them over sooner.
+STALLED_SECONDS = 15.0
+#: A job that nobody has taken for so long waits for a worker that is not there, in seconds.
+WAITING_SECONDS = 30.0
+
+
+def check_followers(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield for each follower whether somebody follows and how far it is behind."""
+    for follower in read_followers(connection):
+        holder = connection.execute(QUERIES["lock_holder"], {"key": _LOCKS[follower.name]}).fetchone()
+        yield _follower(follower, holder)
+
+
+def _follower(follower: FollowerVitals, holder: tuple[Any, ...] | None) -> Finding:
+    check = f"follower.{follower.name}"
+    age = follower.oldest_seconds or 0.0
+    where = f" at {holder[2]}" if holder and holder[2] else ""
+    held = f"followed by {follower.holder or holder[1]}{where}" if holder else "followed by nobody"
+    found = f"{held}; {follower.lag} records behind, the oldest {age:.1f} s old"
+    if holder is None:
+        return problem(check, found, _START_A_WORKER)
+    if not follower_check(follower).ok:
+        advice = "look at the worker's log and at the load of the database; more comes in than is followed"
+        return problem(check, found, advice)
+    if age > OLDEST_WARNING:
+        return warning(check, found, "look again in a minute: it should become less")
+    return ok(check, found)
+
+
+def check_parked(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield the facts that could not be applied."""
+    rows = connection.execute(QUERIES["parked"]).fetchall()
+    for follower, count, first, code in rows:
+        found = f"{count} parked by the {follower} follower, the first at position {first} ({code})"
+        yield problem(
+            "parked",
+            found,
+            f"mend the cause, then `headwater follower retry {first}`; its error is in /readyz",
+        )
+    if not rows:
+        yield ok("parked", "no facts")
+
+
+def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield the jobs that wait, stall or failed."""
+    waiting = connection.execute(QUERIES["waiting_jobs"]).fetchall()
+    late = [row for row in waiting if (row[2] or 0.0) > WAITING_SECONDS]
+    for queue, count, seconds in late:
+        found = f"{count} jobs wait in the queue {queue}, the oldest for {seconds:.0f} s"
+        if queue == LAUNCH_QUEUE:
+            advice = "start a worker with --allow-commands FOLDER: no other takes launches"
+        else:
+            advice = "start the worker of that host again: only it may watch the attempts that it started"
+        yield problem("queue.waiting", found, advice)
+    if not late:
+        yield ok("queue.waiting", f"{sum(row[1] for row in waiting)} jobs are due, none for long")
+    ((stalled,),) = connection.execute(QUERIES["stalled_jobs"], {"seconds": STALLED_SECONDS}).fetchall()
+    if stalled:
+        yield problem("queue.stalled", f"{stalled} jobs belong to workers that fell silent", _START_A_WORKER)
+    else:
+        yield ok("queue.stalled", "no jobs")
+    ((failed,),) = connection.execute(QUERIES["failed_jobs"]).fetchall()
+    if failed:
+        advice = "look for job errors in the worker's log; each is a fault in Headwater or in what it ran on"
+        yield warning("queue.failed", f"{failed} jobs failed", advice)
+    else:
+        yield ok("queue.failed", "no jobs")
+
+
+def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> Iterator[Finding]:
+    """Yield whether workers live, and which hosts fell silent with attempts of theirs."""
+    ((living, silent_for),) = connection.execute(QUERIES["workers"], {"seconds": STALLED_SECONDS}).fetchall()
+    if living:
+        yield ok("workers", f"{living} live, the last heartbeat {silent_for:.1f} s ago")
+    else:
+        last = "none was ever seen" if silent_for is None else f"the last was seen {silent_for:.0f} s ago"
+        yield problem("workers", f"no worker lives, {last}", _START_A_WORKER)
+    hosts = connection.execute(QUERIES["hosts"]).fetchall()
+    for name, seconds, attempts in hosts:
+        if seconds > settings.host_lost_seconds and attempts:
+            found = f"{name} has been silent for {seconds:.0f} s and had {attempts} attempts"
+            yield problem(
+                "hosts", found, f"start a worker on {name}, or on any host, which declares them lost"
+            )
+    beating = [name for name, seconds, _ in hosts if seconds <= settings.host_lost_seconds]
+    yield ok("hosts", f"{', '.join(beating)} beat" if beating else "none beats")
