@@ -108,7 +108,7 @@ def _apply_documents(
             evaluate.append(document.name)
             if deleted:
                 created.append(registered)
-    _refuse_loops(connection, registry, documents)
+    refuse_loops(connection, registry, documents)
     for registered in created:
         _queue_backlog(connection, registered)
     return {"documents": changes}, evaluate
@@ -160,9 +160,10 @@ def _register(
     return registered
 
 
-def _refuse_loops(
+def refuse_loops(
     connection: psycopg.Connection[Any], registry: Registry, documents: Sequence[Document]
 ) -> None:
+    """Raise `CausalLoop` where the pipelines, with these documents, would trigger each other without end."""
     pipelines: dict[str, Pipeline] = {name: known.document for name, known in registry.pipelines.items()}
     for document in documents:
         if document.kind == "Pipeline":

@@ -1,0 +1,127 @@
+"""Datasets: by identity, by page, their aliases, their columns."""
+
+import uuid
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import orjson
+
+from catalog.keys import DatasetKey
+from catalog.queries import load_queries
+from web.graphql.cohort import in_cohort
+from web.graphql.pages import FIRST_UUID, Order, Page, check_first, page_of
+from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, PipelineRecord
+from web.graphql.request import QueryRequest
+
+QUERIES = load_queries(Path(__file__).with_name("datasets.sql"))
+
+BY_NAME = Order("datasets", (str, str, uuid.UUID), ("", "", FIRST_UUID))
+
+
+def datasets_by_id(request: QueryRequest, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, DatasetRecord]:
+    """Return the stored datasets among the ids, one cohort."""
+    wanted = list(set(ids))
+    if not wanted:
+        return {}
+    records = [DatasetRecord(*row) for row in request.rows(QUERIES["by_id"], ids=wanted)]
+    return {record.row_id: record for record in in_cohort(request, records)}
+
+
+def dataset_by_names(request: QueryRequest, names: Sequence[tuple[str, str]]) -> DatasetRecord | None:
+    """Return the dataset of the first pair that is stored."""
+    keys = [DatasetKey(*pair).id for pair in names]
+    found = datasets_by_id(request, keys)
+    return next((found[key] for key in keys if key in found), None)
+
+
+def dataset_page(
+    request: QueryRequest, *, first: int, after: str | None, namespace: str | None, search: str | None
+) -> Page[DatasetRecord]:
+    """Return datasets by namespace and name."""
+    check_first(first)
+    after_namespace, after_name, after_id = BY_NAME.decode(after)
+    filters = {"namespace": namespace, "search": search}
+    rows = request.rows(
+        QUERIES["page"],
+        after_namespace=after_namespace,
+        after_name=after_name,
+        after_id=after_id,
+        limit=first + 1,
+        **filters,
+    )
+    records = [DatasetRecord(*row) for row in rows]
+    in_cohort(request, records[:first])
+    return page_of(
+        request,
+        records,
+        first=first,
+        after=after,
+        order=BY_NAME,
+        # The order knows the first 256 characters of a name, which may be 8 KiB long.
+        place_of=lambda record: (record.namespace[:256], record.name[:256], record.row_id),
+        count=lambda: int(request.rows(QUERIES["count"], **filters)[0][0]),
+    )
+
+
+def aliases(request: QueryRequest, members: Sequence[DatasetRecord]) -> Mapping[uuid.UUID, list[AliasRecord]]:
+    """Return the other names of each dataset by name."""
+    rows = request.rows(QUERIES["aliases"], ids=[member.row_id for member in members])
+    found: defaultdict[uuid.UUID, list[AliasRecord]] = defaultdict(list)
+    for asked, type_, since, *columns in rows:
+        found[asked].append(AliasRecord(DatasetRecord(*columns), type_ or None, since))
+    every = [alias for listed in found.values() for alias in listed]
+    in_cohort(request, every)
+    in_cohort(request, [alias.dataset for alias in every])
+    return found
+
+
+def shown_names(request: QueryRequest, members: Sequence[DatasetRecord]) -> Mapping[uuid.UUID, DatasetRecord]:
+    """Return for each dataset that has aliases the one whose name people are shown."""
+    rows = request.rows(QUERIES["shown_names"], ids=[member.row_id for member in members])
+    found = {asked: DatasetRecord(*columns) for asked, *columns in rows}
+    in_cohort(request, list(found.values()))
+    return found
+
+
+def classes(request: QueryRequest, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, uuid.UUID]:
+    """Return for each dataset the one that stands for all of its names: itself where it has no other."""
+    wanted = list(set(ids))
+    own = {found: found for found in wanted}
+    return own | dict(request.rows(QUERIES["classes"], ids=wanted)) if wanted else own
+
+
+def dataset_fields(
+    request: QueryRequest, members: Sequence[DatasetRecord]
+) -> Mapping[uuid.UUID, list[FieldRecord]]:
+    """Return the columns that the newest published version with a schema told."""
+    hashes = dict(request.rows(QUERIES["schema_hashes"], ids=[member.row_id for member in members]))
+    schemas = schemas_by_hash(request, hashes.values())
+    return {dataset: schemas[found] for dataset, found in hashes.items() if found in schemas}
+
+
+def schemas_of(request: QueryRequest, members: Sequence[Any]) -> Mapping[str, list[FieldRecord]]:
+    """Return the columns by the hash of the schema, for members that name one."""
+    return schemas_by_hash(request, [member.schema_hash for member in members])
+
+
+def schemas_by_hash(request: QueryRequest, hashes: Iterable[str | None]) -> dict[str, list[FieldRecord]]:
+    """Return the columns by the hash of the schema."""
+    wanted = list({found for found in hashes if found is not None})
+    if not wanted:
+        return {}
+    rows = request.rows(QUERIES["schemas"], hashes=wanted)
+    return {found: FieldRecord.all_of(orjson.loads(fields)) for found, fields in rows}
+
+
+def datasets_of(request: QueryRequest, members: Sequence[Any]) -> Mapping[uuid.UUID, DatasetRecord]:
+    """Return the datasets that the members name by `dataset_id`."""
+    return datasets_by_id(request, [member.dataset_id for member in members])
+
+
+def datasets_named(
+    request: QueryRequest, members: Sequence[PipelineRecord]
+) -> Mapping[uuid.UUID, DatasetRecord]:
+    """Return the stored datasets that the documents of the pipelines name."""
+    return datasets_by_id(request, [key.id for member in members for key in (*member.reads, *member.writes)])

@@ -1,0 +1,33 @@
+-- name: by_id
+SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job WHERE id = ANY(%(ids)s::uuid[])
+
+-- name: page
+SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job
+WHERE (left(namespace, 256), left(name, 256), id)
+    > (left(%(after_namespace)s::text, 256), left(%(after_name)s::text, 256), %(after_id)s::uuid)
+  AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
+  AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
+ORDER BY left(namespace, 256), left(name, 256), id
+LIMIT %(limit)s
+
+-- name: count
+SELECT count(*) FROM job
+WHERE (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
+  AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
+
+-- name: shapes
+SELECT hash, body FROM shape WHERE hash = ANY(%(hashes)s::bytea[])
+
+-- name: parents
+SELECT p.job_id, j.id, j.namespace, j.name, j.first_seen_at, j.position, j.shape_at, j.shape_hash
+FROM job_parent p JOIN job j ON j.id = p.parent_id
+WHERE p.job_id = ANY(%(ids)s::uuid[]) ORDER BY p.job_id, j.namespace COLLATE "C", j.name COLLATE "C"
+
+-- name: below
+WITH RECURSIVE below AS (
+    SELECT asked.name, asked.job FROM unnest(%(names)s::text[], %(jobs)s::uuid[]) AS asked (name, job)
+    UNION
+    SELECT below.name, p.job_id FROM below JOIN job_parent p ON p.parent_id = below.job
+)
+SELECT below.name, j.id, j.namespace, j.name, j.first_seen_at, j.position, j.shape_at, j.shape_hash
+FROM below JOIN job j ON j.id = below.job

@@ -1,0 +1,29 @@
+"""Node ids and UUIDs as callers write them."""
+
+import uuid
+
+from catalog.errors import InvalidInput, InvalidNodeId
+from catalog.keys import NodeId
+
+
+def named(kind: str, namespace: str | None, name: str | None, node_id: str | None) -> list[tuple[str, str]]:
+    """Return every (namespace, name) that the arguments may mean, the longest namespace first.
+
+    Raises `InvalidInput` unless either both names or a node id of the kind are given.
+    """
+    if node_id is None and namespace is not None and name is not None:
+        return [(namespace, name)]
+    if node_id is None or namespace is not None or name is not None:
+        raise InvalidInput("expected either `namespace` and `name`, or `nodeId`")
+    parsed = NodeId.parse(node_id)
+    if parsed.kind != kind:
+        raise InvalidNodeId(f"expected a node id such as {kind}:NAMESPACE:NAME, found {node_id!r}"[:500])
+    return parsed.candidates()
+
+
+def run_id(text: str) -> uuid.UUID:
+    """Return the UUID of a run, written alone or as a node id; raise `InvalidNodeId`."""
+    try:
+        return uuid.UUID(text.removeprefix("run:"))
+    except ValueError as error:
+        raise InvalidNodeId(f"expected a UUID, or run:UUID, found {text!r}"[:500]) from error

@@ -1,0 +1,280 @@
+"""The fields of the query: where every question begins."""
+
+import strawberry
+from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode
+
+from catalog.errors import InvalidInput
+from catalog.keys import NodeId
+from graph.model import Direction, Want
+from policies.transitions import RunState
+from web.graphql.connections import Connection
+from web.graphql.loaders.datasets import dataset_by_names, dataset_page
+from web.graphql.loaders.documents import current_documents, document_page, documents_by_version
+from web.graphql.loaders.jobs import job_by_names, job_page
+from web.graphql.loaders.lineage import LineageRecord, lineage
+from web.graphql.loaders.pipeline_runs import (
+    pipeline_run_page,
+    pipeline_runs_by_id,
+    run_pages_of_names,
+)
+from web.graphql.loaders.pipelines import REGISTERED, pipeline_page, pipelines_by_name
+from web.graphql.loaders.runs import runs_by_id
+from web.graphql.loaders.status import StatusRecord
+from web.graphql.loaders.versions import versions_by_id
+from web.graphql.node_ids import named, run_id
+from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.reading_own_writes import WaitsForPosition
+from web.graphql.records import (
+    DatasetRecord,
+    DocumentRecord,
+    JobRecord,
+    PipelineRecord,
+    PipelineRunRecord,
+    RunRecord,
+    VersionRecord,
+)
+from web.graphql.request import QueryRequest
+from web.graphql.scalars import Long
+from web.graphql.types.dataset import Dataset
+from web.graphql.types.declaring import input_type, object_type, root_field
+from web.graphql.types.document import Document
+from web.graphql.types.enums import PipelineState
+from web.graphql.types.job import Job
+from web.graphql.types.lineage import Lineage
+from web.graphql.types.pipeline import Pipeline
+from web.graphql.types.pipeline_run import PipelineRun
+from web.graphql.types.run import Run
+from web.graphql.types.status import Status
+from web.graphql.types.version import DatasetVersion
+
+Info = strawberry.Info[QueryRequest, None]
+
+
+@input_type
+class NameFilter:
+    """Which datasets or jobs a list holds."""
+
+    namespace: str | None = strawberry.field(default=None, description="Only of this namespace.")
+    search: str | None = strawberry.field(
+        default=None, description="Only with this text in the name, in whatever case."
+    )
+
+
+@input_type
+class PipelineFilter:
+    """Which pipelines a list holds."""
+
+    states: list[PipelineState] | None = strawberry.field(
+        default=None, description="Only in these states; without it all that are not deleted."
+    )
+    search: str | None = strawberry.field(
+        default=None, description="Only with this text in the name, in whatever case."
+    )
+
+
+@input_type
+class PipelineRunFilter:
+    """Which pipeline runs a list holds."""
+
+    pipeline: str | None = strawberry.field(default=None, description="Only of this pipeline.")
+    states: list[RunState] | None = strawberry.field(default=None, description="Only in these states.")
+
+
+@input_type
+class DocumentFilter:
+    """Which documents a list holds."""
+
+    kind: str | None = strawberry.field(default=None, description="Only of this kind.")
+    deleted: bool = strawberry.field(default=False, description="Whether deleted ones are listed too.")
+
+
+def _position(info: Info) -> int:
+    """The ledger position up to which the state is known in this answer."""
+    return info.context.snapshot.position
+
+
+def _dataset(
+    info: Info,
+    namespace: str | None = None,
+    name: str | None = None,
+    node_id: strawberry.ID | None = None,
+) -> DatasetRecord | None:
+    """The dataset of these names or this node id; null where it was never heard of.
+
+    Where colons leave it open what of a node id is namespace and what is name, the longest stored namespace wins.
+    """
+    return dataset_by_names(info.context, named("dataset", namespace, name, node_id))
+
+
+def _job(
+    info: Info,
+    namespace: str | None = None,
+    name: str | None = None,
+    node_id: strawberry.ID | None = None,
+) -> JobRecord | None:
+    """The job of these names or this node id, as for datasets. Null where it was never heard of."""
+    return job_by_names(info.context, named("job", namespace, name, node_id))
+
+
+def _run(info: Info, id: strawberry.ID) -> RunRecord | None:  # noqa: A002 - the argument's name in the schema
+    """The run with this UUID, or node id run:UUID; a pipeline run that never reported itself is answered too."""
+    wanted = run_id(id)
+    return runs_by_id(info.context, [wanted]).get(wanted)
+
+
+def _version(info: Info, id: strawberry.ID) -> VersionRecord | None:  # noqa: A002 - the argument's name in the schema
+    """The dataset version with this UUID."""
+    wanted = run_id(id)
+    return versions_by_id(info.context, [wanted]).get(wanted)
+
+
+def _pipeline_run(
+    info: Info,
+    id: strawberry.ID,  # noqa: A002 - the argument's name in the schema
+) -> PipelineRunRecord | None:
+    """The pipeline run with this UUID."""
+    wanted = run_id(id)
+    return pipeline_runs_by_id(info.context, [wanted]).get(wanted)
+
+
+def _pipeline(info: Info, name: str) -> PipelineRecord | None:
+    """The pipeline of this name, a deleted one too; null where there never was one."""
+    return pipelines_by_name(info.context, [name]).get(name)
+
+
+def _document(info: Info, kind: str, name: str, version: int | None = None) -> DocumentRecord | None:
+    """The document of this kind and name, the newest version where no other is asked for."""
+    if version is None:
+        return current_documents(info.context, [(kind, name)]).get((kind, name))
+    key = (kind, name, version)
+    return documents_by_version(info.context, [key]).get(key)
+
+
+def _datasets(
+    info: Info,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    filter: NameFilter | None = None,  # noqa: A002 - the argument's name in the schema
+) -> Page[DatasetRecord]:
+    """Datasets by namespace and name."""
+    chosen = filter or NameFilter()
+    return dataset_page(
+        info.context, first=first, after=after, namespace=chosen.namespace, search=chosen.search
+    )
+
+
+def _jobs(
+    info: Info,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    filter: NameFilter | None = None,  # noqa: A002 - the argument's name in the schema
+) -> Page[JobRecord]:
+    """Jobs by namespace and name."""
+    chosen = filter or NameFilter()
+    return job_page(info.context, first=first, after=after, namespace=chosen.namespace, search=chosen.search)
+
+
+def _pipelines(
+    info: Info,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    filter: PipelineFilter | None = None,  # noqa: A002 - the argument's name in the schema
+) -> Page[PipelineRecord]:
+    """Pipelines by name."""
+    chosen = filter or PipelineFilter()
+    states = REGISTERED if chosen.states is None else [state.value for state in chosen.states]
+    return pipeline_page(info.context, first=first, after=after, states=states, search=chosen.search)
+
+
+def _pipeline_runs(
+    info: Info,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    filter: PipelineRunFilter | None = None,  # noqa: A002 - the argument's name in the schema
+) -> Page[PipelineRunRecord]:
+    """Pipeline runs, those that became due last first."""
+    chosen = filter or PipelineRunFilter()
+    states = None if chosen.states is None else tuple(state.value for state in chosen.states)
+    if chosen.pipeline is not None:
+        name = chosen.pipeline
+        return run_pages_of_names(info.context, [name], first, after, states)[name]
+    return pipeline_run_page(info.context, first=first, after=after, states=states)
+
+
+def _documents(
+    info: Info,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    filter: DocumentFilter | None = None,  # noqa: A002 - the argument's name in the schema
+) -> Page[DocumentRecord]:
+    """The newest versions of documents by kind and name."""
+    chosen = filter or DocumentFilter()
+    return document_page(info.context, first=first, after=after, kind=chosen.kind, deleted=chosen.deleted)
+
+
+def _lineage(
+    info: Info,
+    node_id: strawberry.ID,
+    direction: Direction = Direction.BOTH,
+    depth: int = 20,
+    max_nodes: int = 10_000,
+) -> LineageRecord:
+    """What lies up- or downstream of a dataset or a job, the nearest first.
+
+    At most `depth` edges away (dataset to job is one, an alias none) and at most `maxNodes` nodes. The answer says
+    whether that is everything, and where it stopped if not.
+    """
+    parsed = NodeId.parse(node_id)
+    if parsed.kind == "run":
+        raise InvalidInput(
+            "expected the node id of a dataset or a job: a run has `causes` and `outputs` instead"
+        )
+    want = Want.IDS
+    selected = _selected(info._raw_info)  # noqa: SLF001 - strawberry's own view of the selection costs more than the walk
+    if "nodes" in selected:
+        want |= Want.NODES
+    if "edges" in selected:
+        want |= Want.EDGES
+    return lineage(info.context, parsed, direction, depth=depth, max_nodes=max_nodes, want=want)
+
+
+def _selected(info: GraphQLResolveInfo[QueryRequest]) -> set[str]:
+    """Return the names of the fields selected right below the field."""
+    names: set[str] = set()
+    waiting = [node.selection_set for node in info.field_nodes]
+    while waiting:
+        selection_set = waiting.pop()
+        for selection in () if selection_set is None else selection_set.selections:
+            if isinstance(selection, FieldNode):
+                names.add(selection.name.value)
+            elif isinstance(selection, InlineFragmentNode):
+                waiting.append(selection.selection_set)
+            elif isinstance(selection, FragmentSpreadNode):
+                waiting.append(info.fragments[selection.name.value].selection_set)
+    return names
+
+
+def _status(info: Info) -> StatusRecord:
+    """How Headwater itself stands."""
+    return StatusRecord(info.context)
+
+
+@object_type
+class Query:
+    """Everything that can be asked. One request reads one snapshot of the database."""
+
+    position = root_field(_position, Long, WaitsForPosition)
+    dataset = root_field(_dataset, Dataset | None, WaitsForPosition)
+    job = root_field(_job, Job | None, WaitsForPosition)
+    run = root_field(_run, Run | None, WaitsForPosition)
+    version = root_field(_version, DatasetVersion | None, WaitsForPosition)
+    pipeline_run = root_field(_pipeline_run, PipelineRun | None, WaitsForPosition)
+    pipeline = root_field(_pipeline, Pipeline | None, WaitsForPosition)
+    document = root_field(_document, Document | None, WaitsForPosition)
+    datasets = root_field(_datasets, Connection[Dataset], WaitsForPosition)
+    jobs = root_field(_jobs, Connection[Job], WaitsForPosition)
+    pipelines = root_field(_pipelines, Connection[Pipeline], WaitsForPosition)
+    pipeline_runs = root_field(_pipeline_runs, Connection[PipelineRun], WaitsForPosition)
+    documents = root_field(_documents, Connection[Document], WaitsForPosition)
+    lineage = root_field(_lineage, Lineage, WaitsForPosition)
+    status = root_field(_status, Status, WaitsForPosition)

@@ -1,0 +1,149 @@
+"""One GraphQL request: what it may do, how long it may take, and the one snapshot of the database that it reads."""
+
+import datetime as dt
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, Engine
+
+from catalog.database import driver_connection, translated_errors
+from catalog.errors import DatabaseUnavailable, QueryTimedOut
+from catalog.ledger import NewFact
+from graph.port import GraphReader
+from web.access import Permission, Principal
+from web.following import current_positions
+
+#: What of the time allowed a traversal leaves to those who write the answer down.
+TRAVERSAL_SHARE = 0.8
+
+
+class Snapshot:
+    """One read-only transaction: every statement in it sees the same rows."""
+
+    def __init__(self, connection: Connection, seconds: float) -> None:
+        self._connection = connection
+        self._failure: Exception | None = None
+        self._raw = driver_connection(connection)
+        # The statement that asks for the instant also takes the snapshot and bounds all that follow.
+        ((_, self.now),) = self.rows(
+            b"SELECT set_config('statement_timeout', %(milliseconds)s, true), clock_timestamp()",
+            milliseconds=str(max(1, int(seconds * 1000))),
+        )
+        self.position, self.graph_position = self._guarded(current_positions)
+
+    #: The database's clock when the snapshot was taken.
+    now: dt.datetime
+    #: Ledger positions that the state and the graph are known up to.
+    position: int
+    graph_position: int
+
+    @property
+    def connection(self) -> "psycopg.Connection[Any]":
+        """The driver's connection, for readers that other rooms offer."""
+        return self._raw
+
+    def rows(self, query: bytes, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a named statement; raise `QueryTimedOut` or `DatabaseUnavailable`."""
+        found: list[tuple[Any, ...]] = self._guarded(
+            lambda connection: connection.execute(query, parameters).fetchall()
+        )
+        return found
+
+    def _guarded(self, read: Callable[["psycopg.Connection[Any]"], Any]) -> Any:
+        if self._failure is not None:
+            # The transaction is over; the first failure is the reason for all that follow.
+            raise self._failure
+        try:
+            with translated_errors():
+                return self._read(read)
+        except (QueryTimedOut, DatabaseUnavailable) as error:
+            self._failure = error
+            raise
+
+    def _read(self, read: Callable[["psycopg.Connection[Any]"], Any]) -> Any:
+        try:
+            return read(self._raw)
+        except psycopg.errors.QueryCanceled as error:
+            raise QueryTimedOut from error
+        except psycopg.OperationalError as error:
+            # SQLAlchemy did not see the statement fail, so it is told that the connection is of no use.
+            self._connection.invalidate()
+            raise DatabaseUnavailable from error
+
+
+@dataclass(slots=True)
+class QueryRequest:
+    """Everything that resolvers need; used by one thread at a time."""
+
+    engine: Engine
+    graph: GraphReader
+    runs_dir: Path
+    seconds: float
+    #: Returns the principal if it holds the permission, else raises.
+    authorise: Callable[[Permission], Principal]
+    #: Submits a command on the event loop; the future gives its position and result.
+    submit: Callable[[NewFact], "Future[tuple[int, dict[str, Any]]]"]
+    #: Positions that parts of the answer were computed at.
+    positions: list[int] = field(default_factory=list)
+    _started: float = field(default_factory=time.monotonic)
+    _connection: Connection | None = None
+    _snapshot: Snapshot | None = None
+
+    @property
+    def snapshot(self) -> Snapshot:
+        """The snapshot of this request, taken when it is first needed."""
+        if self._snapshot is None:
+            with translated_errors():
+                self._connection = self.engine.connect().execution_options(
+                    isolation_level="REPEATABLE READ", postgresql_readonly=True
+                )
+                self._connection.begin()
+            self._snapshot = Snapshot(self._connection, self.remaining_seconds)
+            self.positions.append(self._snapshot.position)
+        return self._snapshot
+
+    def rows(self, query: bytes, **parameters: Any) -> list[tuple[Any, ...]]:
+        """Return the rows of a named statement, read from the snapshot."""
+        return self.snapshot.rows(query, **parameters)
+
+    def close(self) -> None:
+        """Give the snapshot back; the next read takes a new one."""
+        self._snapshot = None
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    @property
+    def remaining_seconds(self) -> float:
+        """Seconds that are left of the time allowed; raise `QueryTimedOut` where there are none."""
+        remaining = self.seconds - (time.monotonic() - self._started)
+        if remaining <= 0:
+            raise QueryTimedOut(f"expected the query to be answered within {self.seconds:g} s")
+        return remaining
+
+    def check_time(self) -> None:
+        """Raise `QueryTimedOut` where the time allowed is over."""
+        _ = self.remaining_seconds
+
+    @property
+    def traversal_seconds(self) -> float:
+        """Seconds that a traversal may take, so that what it found can still be told."""
+        return self.remaining_seconds * TRAVERSAL_SHARE
+
+    def command(self, fact: NewFact) -> tuple[int, dict[str, Any]]:
+        """Submit the command and return its position and result once it was judged.
+
+        No snapshot is held meanwhile, and what is read afterwards sees what the command did.
+        """
+        self.close()
+        return self.submit(fact).result()
+
+
+def keys_of(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
+    """Return the first column."""
+    return [row[0] for row in rows]

@@ -1,0 +1,21 @@
+"""The schema; `python -m web.graphql.schema` prints it, and `docs/schema.graphql` is what it printed."""
+
+import sys
+
+import strawberry
+
+from web.graphql.mutation import Mutation
+from web.graphql.query import Query
+from web.graphql.scalars import CONFIG
+
+# Subscriptions will stand beside these two.
+SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+
+
+def printed_schema() -> str:
+    """Return the schema in GraphQL's own language."""
+    return SCHEMA.as_str() + "\n"
+
+
+if __name__ == "__main__":
+    sys.stdout.write(printed_schema())

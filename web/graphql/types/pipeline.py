@@ -1,0 +1,300 @@
+"""Pipelines, and how their conditions stand."""
+
+import datetime as dt
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import strawberry
+from strawberry.scalars import JSON
+
+from catalog.keys import DatasetKey, JobKey
+from policies.conditions import ConditionState
+from policies.transitions import RunState
+from web.graphql.connections import Connection
+from web.graphql.loaders.datasets import datasets_named
+from web.graphql.loaders.decisions import decision_pages
+from web.graphql.loaders.documents import PIPELINE, document_key, documents_of_pipelines, history_pages
+from web.graphql.loaders.jobs import jobs_reported
+from web.graphql.loaders.pipeline_runs import latest_pipeline_runs, run_pages_of_pipelines
+from web.graphql.loaders.pipelines import conditions
+from web.graphql.loaders.warnings import pipeline_warnings
+from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.records import (
+    DatasetRecord,
+    DecisionRecord,
+    DocumentRecord,
+    JobRecord,
+    PipelineRecord,
+    PipelineRunRecord,
+    WarningRecord,
+)
+from web.graphql.scalars import Long
+from web.graphql.types.declaring import object_type, plain, resolved
+from web.graphql.types.enums import ConditionKind, PipelineState
+from web.graphql.types.references import (
+    DatasetType,
+    DecisionType,
+    DocumentType,
+    JobType,
+    PipelineRunType,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class NamedRecord:
+    """A dataset or job as a document names it, with what is stored under the name."""
+
+    key: DatasetKey | JobKey
+    stored: DatasetRecord | JobRecord | None
+
+    @property
+    def id(self) -> str:
+        """The node id."""
+        return self.key.node_id
+
+    @property
+    def namespace(self) -> str:
+        """The namespace."""
+        return self.key.namespace
+
+    @property
+    def name(self) -> str:
+        """The name."""
+        return self.key.name
+
+
+@object_type
+class NamedDataset:
+    """A dataset as a document names it, whether or not it was ever heard of."""
+
+    id: strawberry.ID = plain("Its node id.")
+    namespace: str = plain("Where it is.")
+    name: str = plain("Its name there.")
+    stored: DatasetType | None = strawberry.field(
+        name="dataset", description="The dataset; null where it was never heard of."
+    )
+
+
+@object_type
+class NamedJob:
+    """A job as a document names it, whether or not it was ever heard of."""
+
+    id: strawberry.ID = plain("Its node id.")
+    namespace: str = plain("Where it runs.")
+    name: str = plain("Its name there.")
+    stored: JobType | None = strawberry.field(
+        name="job", description="The job; null where it was never heard of."
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class ConditionRecord:
+    """A node of a condition with its depth in the tree."""
+
+    state: ConditionState
+    level: int
+
+    @property
+    def kind(self) -> str:
+        """What it is."""
+        return self.state.kind
+
+    @property
+    def label(self) -> str:
+        """What it is called."""
+        return self.state.label
+
+    @property
+    def satisfied(self) -> bool:
+        """Whether it is true."""
+        return self.state.satisfied
+
+    @property
+    def since(self) -> dt.datetime | None:
+        """When it became what it is."""
+        return self.state.since
+
+    @property
+    def duration_seconds(self) -> float | None:
+        """How long it has been so."""
+        return None if self.state.duration is None else self.state.duration.total_seconds()
+
+    @property
+    def waiting_for(self) -> str | None:
+        """What would make it true."""
+        return self.state.waiting_for
+
+    @property
+    def queued(self) -> int:
+        """Versions in the queues at and below it."""
+        return self.state.queued
+
+    @property
+    def leaf(self) -> int | None:
+        """Number of a leaf."""
+        return self.state.leaf
+
+    @property
+    def dataset(self) -> str | None:
+        """Node id of a leaf's dataset."""
+        return None if self.state.key is None else self.state.key.node_id
+
+    @property
+    def children(self) -> "list[ConditionRecord]":
+        """The nodes right below."""
+        return [ConditionRecord(child, self.level + 1) for child in self.state.children]
+
+    @property
+    def descendants(self) -> "list[ConditionRecord]":
+        """Every node below in the order of the document, each before its children."""
+        return list(self._walk())
+
+    def _walk(self) -> "Iterator[ConditionRecord]":
+        for child in self.children:
+            yield child
+            yield from child._walk()  # noqa: SLF001 - of its own kind
+
+
+@object_type
+class Condition:
+    """A node of what a pipeline waits for, and how it stands: the answer to "why not?"."""
+
+    level: int = plain("How deep it stands; 0 for the whole condition.")
+    kind: ConditionKind = plain("What it is.")
+    label: str = plain('The dataset\'s node id, or such as "all of 3".')
+    satisfied: bool = plain("Whether it is true.")
+    since: dt.datetime | None = plain("When it became what it is; null where nothing is known of that.")
+    duration_seconds: float | None = plain("For how long it has been so; null as for `since`.")
+    waiting_for: str | None = plain("What would make it true; null while it is.")
+    queued: Long = plain("Versions that wait in the queues at and below it.")
+    leaf: int | None = plain("Number of a leaf in the order of the document; null for a group.")
+    dataset: strawberry.ID | None = plain("Node id of the dataset that a leaf waits for; null for a group.")
+    children: list["Condition"] = plain("The nodes right below.")
+    descendants: list["Condition"] = plain(
+        "Every node below in the order of the document, each before its children: the tree without recursion."
+    )
+
+
+@object_type
+class PipelineWarning:
+    """Something that is allowed and probably not meant."""
+
+    code: str = plain("Stable: reads-undeclared or writes-undeclared.")
+    message: str = plain("For people.")
+    dataset: strawberry.ID | None = plain("Node id of the dataset that it is about.")
+
+
+def _owner(root: PipelineRecord) -> str:
+    """Who answers for it."""
+    return root.document.metadata.owner
+
+
+def _description(root: PipelineRecord) -> str:
+    """What it is for, in Markdown."""
+    return root.document.metadata.description
+
+
+def _labels(root: PipelineRecord) -> dict[str, str]:
+    """Free names and values."""
+    return dict(root.document.metadata.labels)
+
+
+def _batching(root: PipelineRecord) -> str:
+    """`each` (a run each time the condition holds) or `latest` (one for all that has come)."""
+    return root.document.spec.batching
+
+
+def _concurrency(root: PipelineRecord) -> int:
+    """Runs that may go on at once."""
+    return root.document.spec.concurrency
+
+
+def _document(root: PipelineRecord) -> DocumentRecord | None:
+    """The current version of its document."""
+    key = (PIPELINE, root.name, root.document_version)
+    return root.cohort.ask(documents_of_pipelines).get(key)
+
+
+def _history(
+    root: PipelineRecord, first: int = DEFAULT_FIRST, after: str | None = None
+) -> Page[DocumentRecord]:
+    """All versions of its document, newest first."""
+    return root.cohort.ask(history_pages, first, after)[document_key(root)]
+
+
+def _condition(root: PipelineRecord) -> ConditionRecord | None:
+    """How what it waits for stands now; null once it is deleted."""
+    found = root.cohort.ask(conditions).get(root.name)
+    return None if found is None else ConditionRecord(found, 0)
+
+
+def _inputs(root: PipelineRecord) -> list[NamedRecord]:
+    """The datasets in its `when`, each once."""
+    known = root.cohort.ask(datasets_named)
+    return [NamedRecord(key, known.get(key.id)) for key in root.reads]
+
+
+def _produces(root: PipelineRecord) -> list[NamedRecord]:
+    """The datasets that it says its runs write."""
+    known = root.cohort.ask(datasets_named)
+    return [NamedRecord(key, known.get(key.id)) for key in root.writes]
+
+
+def _job(root: PipelineRecord) -> NamedRecord | None:
+    """The job that it says its runs report as; null where it does not say."""
+    key = root.reported_job
+    return None if key is None else NamedRecord(key, root.cohort.ask(jobs_reported).get(key.id))
+
+
+def _latest_run(root: PipelineRecord) -> PipelineRunRecord | None:
+    """The run with the greatest number; null where there is none."""
+    return root.cohort.ask(latest_pipeline_runs).get(root.name)
+
+
+def _runs(
+    root: PipelineRecord,
+    first: int = DEFAULT_FIRST,
+    after: str | None = None,
+    states: list[RunState] | None = None,
+) -> Page[PipelineRunRecord]:
+    """The runs, the greatest number first."""
+    chosen = None if states is None else tuple(state.value for state in states)
+    return root.cohort.ask(run_pages_of_pipelines, first, after, chosen)[root.name]
+
+
+def _decisions(
+    root: PipelineRecord, first: int = DEFAULT_FIRST, after: str | None = None
+) -> Page[DecisionRecord]:
+    """The decisions about it, latest first."""
+    return root.cohort.ask(decision_pages, first, after)[root.name]
+
+
+def _warnings(root: PipelineRecord) -> list[WarningRecord]:
+    """What its runs are seen to read or write beyond what its document says; aliases count as one dataset."""
+    return root.cohort.ask(pipeline_warnings)[root.name]
+
+
+@object_type
+class Pipeline:
+    """Something that Headwater starts when what it reads has changed."""
+
+    name: str = plain("Its name, unique among pipelines.")
+    state: PipelineState = plain("Whether it starts runs.")
+    paused: bool = plain("Whether it is paused.")
+    document_version: int = plain("The version of its document that is current.")
+    position: Long = plain("Ledger position of the command that registered it.")
+    owner = resolved(_owner, str)
+    description = resolved(_description, str)
+    labels = resolved(_labels, JSON)
+    batching = resolved(_batching, str)
+    concurrency = resolved(_concurrency, int)
+    document = resolved(_document, DocumentType | None)
+    history = resolved(_history, Connection[DocumentType])
+    condition = resolved(_condition, Condition | None)
+    inputs = resolved(_inputs, list[NamedDataset])
+    produces = resolved(_produces, list[NamedDataset])
+    job = resolved(_job, NamedJob | None)
+    latest_run = resolved(_latest_run, PipelineRunType | None)
+    runs = resolved(_runs, Connection[PipelineRunType])
+    decisions = resolved(_decisions, Connection[DecisionType])
+    warnings = resolved(_warnings, list[PipelineWarning])

@@ -1,0 +1,88 @@
+"""How Headwater itself stands."""
+
+import datetime as dt
+
+import strawberry
+
+from policies.transitions import RunState
+from web.graphql.loaders.status import ParkedRecord, StatusRecord
+from web.graphql.pages import DEFAULT_FIRST, check_first
+from web.graphql.scalars import Long
+from web.graphql.types.declaring import object_type, plain, resolved
+
+
+@object_type
+class Follower:
+    """What turns a log into state."""
+
+    name: str = plain("state or graph.")
+    cursor: Long = plain(
+        "What it has come to in its log: a ledger position for state, an observation for graph."
+    )
+    at: dt.datetime | None = plain("The instant of the last record that it took.")
+    processed: Long = plain("Records that it took in all.")
+    holder: str | None = plain("Who follows.")
+    updated_at: dt.datetime = plain("When its cursor last moved.")
+
+
+@object_type
+class Parked:
+    """A record that could not be applied and waits for `headwater follower retry`."""
+
+    follower: str = plain("Which follower parked it.")
+    position: Long = plain("Its place in the follower's log.")
+    run_id: strawberry.ID | None = plain("The run that it names.")
+    code: str = plain("Stable code of the error.")
+    message: str = plain("What went wrong.")
+    attempts: int = plain("How often it was tried.")
+    parked_at: dt.datetime = plain("When it was parked.")
+
+
+@object_type
+class StateCount:
+    """How many pipeline runs are in a state."""
+
+    state: RunState = plain("The state.")
+    count: Long = plain("How many.")
+
+
+@object_type
+class Lag:
+    """What the state follower has before it."""
+
+    facts: Long = plain("Facts that it has not taken.")
+    oldest_at: dt.datetime | None = plain("Receipt of the oldest of them; null where there is none.")
+    seconds: float = plain("How long that one has waited; 0 where there is none.")
+
+
+@object_type
+class Counts:
+    """How much there is; each is counted when it is asked for."""
+
+    datasets: Long = plain("Datasets ever heard of.")
+    jobs: Long = plain("Jobs ever heard of.")
+    runs: Long = plain("OpenLineage runs ever heard of.")
+    versions: Long = plain("Dataset versions of every state.")
+    pipelines: Long = plain("Registered pipelines.")
+    queued_versions: Long = plain("Versions that wait in the queues of inputs.")
+    pipeline_runs: list[StateCount] = plain("Pipeline runs by state.")
+
+
+def _parked(root: StatusRecord, first: int = DEFAULT_FIRST) -> list[ParkedRecord]:
+    """The first of the parked records."""
+    return root.parked(check_first(first))
+
+
+@object_type
+class Status:
+    """How Headwater itself stands."""
+
+    now: dt.datetime = plain("The database's clock.")
+    position: Long = plain("Ledger position up to which the state is known.")
+    graph_position: Long = plain("Ledger position up to which the graph is known.")
+    ledger_position: Long = plain("Position of the last fact.")
+    lag: Lag = plain("What the state follower has before it.")
+    followers: list[Follower] = plain("The followers.")
+    parked_count: Long = plain("How many records are parked.")
+    counts: Counts = plain("How much there is.")
+    parked = resolved(_parked, list[Parked])
