@@ -9,11 +9,13 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.crash import measure_crash
 from benchmarks.ingest import measure_ingest
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
 
-MEASUREMENTS: dict[str, Callable[[], dict[str, Any]]] = {
+MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "crash": measure_crash,
     "trigger": measure_trigger,
     "fanout": measure_fanout,
     "burst": measure_burst,
@@ -39,8 +41,10 @@ def main() -> int:
     parser.add_argument(
         "--json", action="store_true", help="one JSON object on standard output, nothing else"
     )
+    parser.add_argument("--kills", type=int, help="how many processes `crash` kills; the suite's form is 20")
     arguments = parser.parse_args()
-    result = {"name": arguments.name, **MEASUREMENTS[arguments.name]()}
+    options = {"kills": arguments.kills, "events": 25 * arguments.kills} if arguments.kills else {}
+    result = {"name": arguments.name, **MEASUREMENTS[arguments.name](**options)}
     if arguments.json:
         sys.stdout.write(json.dumps(result) + "\n")
         return 0

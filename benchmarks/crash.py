@@ -26,7 +26,7 @@ from benchmarks.machine import machine
 from benchmarks.server import Server, pipeline, start_server, stop_server, temporary_folder
 from catalog.database import create_database_engine
 from catalog.embedded import EmbeddedPostgreSQL
-from graph.postgresql.verify import verify
+from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 
 NAMESPACE = "benchmark"
 CLIENTS = 4
@@ -187,7 +187,8 @@ def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> 
         }
     engine = create_database_engine(url, pool_size=2, application_name="headwater-crash")
     try:
-        result["graph_differences"] = len(verify(engine).differences)
+        verification = PostgresqlGraphMaintenance(engine).verify()
+        result["graph_differences"] = verification.missing + verification.surplus
     finally:
         engine.dispose()
     return result

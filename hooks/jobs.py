@@ -15,8 +15,11 @@ LAUNCH_QUEUE = "launch"
 
 
 def host_queue(host: str) -> str:
-    """Return the queue of jobs that only this host may do."""
-    return f"host:{host}"
+    """Return the queue of jobs that only this host may do.
+
+    The queue is also part of a channel's name, of which PostgreSQL takes 63 bytes.
+    """
+    return f"host:{host.replace('-', '')[:32]}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,6 +37,7 @@ SWEEP_SECONDS = 0.5
 #: How often a worker looks for jobs whose time has come; new ones are announced.
 FETCH_SECONDS = 1.0
 HOST_SWEEP_SECONDS = 5.0
+LONGEST_RETRY_SECONDS = 30
 LAUNCH_CONCURRENCY = 16
 WATCH_CONCURRENCY = 1_000
 
@@ -76,18 +77,18 @@ def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.Ap
     )
     app = procrastinate.App(connector=connector)
 
-    @app.task(name="headwater.launch", queue=LAUNCH_QUEUE, retry=_until_available())
+    @app.task(name="headwater.launch", queue=LAUNCH_QUEUE, retry=_NeverGiveUp())
     async def launch(run_id: str, attempt: int) -> None:
         await asyncio.to_thread(launching.launch, context, uuid.UUID(run_id), attempt)
 
-    @app.task(name="headwater.watch", retry=_until_available())
+    @app.task(name="headwater.watch", retry=_NeverGiveUp())
     async def watch(run_id: str, attempt: int, deadline: str | None) -> None:
         at = None if deadline is None else dt.datetime.fromisoformat(deadline)
         if await launching.watch(context, uuid.UUID(run_id), attempt, at):
             job = launching.watch_job(context.host, uuid.UUID(run_id), attempt, at)
             await app.configure_task(job.task, queue=job.queue).defer_async(**job.arguments)
 
-    @app.task(name="headwater.stop", retry=_until_available())
+    @app.task(name="headwater.stop", retry=_NeverGiveUp())
     async def stop(run_id: str, attempt: int, reason: str) -> None:
         text = launching.CANCELLED + reason
         await asyncio.to_thread(launching.stop, context, uuid.UUID(run_id), attempt, text)
@@ -95,11 +96,17 @@ def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.Ap
     return app
 
 
-def _until_available() -> procrastinate.RetryStrategy:
-    """Retry while something is away: a launch is never given up because the database blinked."""
-    return procrastinate.RetryStrategy(
-        max_attempts=None, wait=1, retry_exceptions={HeadwaterError, psycopg.Error, OSError}
-    )
+class _NeverGiveUp(procrastinate.BaseRetryStrategy):
+    """Retry whatever happened, ever more slowly: a job that is given up leaves a run that never ends."""
+
+    def get_retry_decision(
+        self, *, exception: BaseException, job: procrastinate.jobs.Job
+    ) -> procrastinate.RetryDecision | None:
+        if not isinstance(exception, Exception):
+            return None
+        seconds = min(2 ** min(job.attempts, 10), LONGEST_RETRY_SECONDS)
+        log.warning("job.retried", task=job.task_name, job=job.id, seconds=seconds, exc_info=exception)
+        return procrastinate.RetryDecision(retry_in={"seconds": seconds})
 
 
 def run_worker(parts: WorkerParts, *, ready: Callable[[], None]) -> None:

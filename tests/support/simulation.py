@@ -14,6 +14,7 @@ from sqlalchemy import Engine
 
 from catalog.follower import Follower
 from hooks import launching
+from hooks.jobs import host_queue
 from hooks.launchers.port import Attempt, Exited, NotStarted, Outcome, Output, StartOutcome
 from tests.support.spine import T0, state_follower
 
@@ -68,7 +69,7 @@ class CountingEngine:
     def stop(self, run_id: uuid.UUID, number: int, *, reason: str, grace_seconds: float = 5.0) -> None:
         raise AssertionError(f"nobody stops attempt {number} of {run_id}: {reason}, {grace_seconds}")
 
-    def output(self, run_id: uuid.UUID, number: int) -> Output:
+    def output(self, run_id: uuid.UUID, number: int) -> Output:  # noqa: ARG002 - the form of the port
         return Output(b"", b"", 0)
 
 
@@ -111,7 +112,7 @@ class SimulatedWorker:
         rows = self.connection.execute(
             "SELECT id, args FROM procrastinate_jobs WHERE status = 'todo'"
             " AND (queue_name = 'launch' OR queue_name = %s) ORDER BY id",
-            (f"host:{self.context.host}",),
+            (host_queue(self.context.host),),
         ).fetchall()
         if not rows:
             return False
