@@ -1,0 +1,214 @@
+"""Every GraphQL operation of the command line; a test holds each of them against the schema."""
+
+from typing import Final
+
+_RUN = """
+fragment RunParts on PipelineRun {
+  id pipelineName number documentVersion state reason cause actor attempt attemptsLeft
+  duePosition dueAt startedAt endedAt exitCode cancelRequested
+}
+"""
+
+APPLY: Final = """
+mutation Apply($documents: [JSON!]!, $dryRun: Boolean!, $key: String!) {
+  applyDocuments(documents: $documents, dryRun: $dryRun, idempotencyKey: $key) {
+    dryRun
+    position
+    documents {
+      kind name version change text
+      differences { pointer added removed old new }
+      warnings { code message dataset }
+    }
+  }
+}
+"""
+
+DELETE: Final = """
+mutation Delete($kind: String!, $name: String!, $key: String!) {
+  deleteDocument(kind: $kind, name: $name, idempotencyKey: $key) {
+    position
+    document { kind name version deleted }
+  }
+}
+"""
+
+PAUSE: Final = """
+mutation Pause($pipeline: String!, $key: String!) {
+  pausePipeline(pipeline: $pipeline, idempotencyKey: $key) { position pipeline { name state } }
+}
+"""
+
+RESUME: Final = """
+mutation Resume($pipeline: String!, $key: String!) {
+  resumePipeline(pipeline: $pipeline, idempotencyKey: $key) { position pipeline { name state } }
+}
+"""
+
+TRIGGER: Final = (
+    _RUN
+    + """
+mutation Trigger($pipeline: String!, $reason: String, $key: String!) {
+  trigger(pipeline: $pipeline, reason: $reason, idempotencyKey: $key) {
+    position
+    pipelineRun { ...RunParts }
+  }
+}
+"""
+)
+
+CANCEL: Final = (
+    _RUN
+    + """
+mutation Cancel($id: ID!, $reason: String, $key: String!) {
+  cancelRun(id: $id, reason: $reason, idempotencyKey: $key) { position pipelineRun { ...RunParts } }
+}
+"""
+)
+
+RETRY: Final = (
+    _RUN
+    + """
+mutation Retry($id: ID!, $reason: String, $key: String!) {
+  retryRun(id: $id, reason: $reason, idempotencyKey: $key) { position pipelineRun { ...RunParts } }
+}
+"""
+)
+
+PIPELINES: Final = (
+    _RUN
+    + """
+query Pipelines($first: Int!, $after: String) {
+  pipelines(first: $first, after: $after) {
+    nodes {
+      name state owner description documentVersion
+      condition { satisfied waitingFor queued }
+      latestRun { ...RunParts }
+    }
+    pageInfo { hasNextPage endCursor }
+    position
+  }
+}
+"""
+)
+
+RUN_NAMES: Final = """
+query RunNames($filter: PipelineRunFilter, $first: Int!, $after: String) {
+  pipelineRuns(filter: $filter, first: $first, after: $after) {
+    nodes { id pipelineName number }
+    pageInfo { hasNextPage endCursor }
+  }
+}
+"""
+
+RUNS: Final = (
+    _RUN
+    + """
+query Runs($filter: PipelineRunFilter, $first: Int!, $after: String) {
+  pipelineRuns(filter: $filter, first: $first, after: $after) {
+    nodes { ...RunParts }
+    pageInfo { hasNextPage endCursor }
+    position
+  }
+}
+"""
+)
+
+RUN: Final = (
+    _RUN
+    + """
+query PipelineRun($id: ID!) {
+  pipelineRun(id: $id) {
+    ...RunParts
+    transitions { fromState toState attempt at position actor reason }
+    attempts { number hostName claimedAt startedAt endedAt outcome exitCode reason }
+    consumedVersions(first: 100) {
+      nodes { id state time partition rowCount dataset { id } }
+      pageInfo { hasNextPage }
+    }
+    outputs(first: 100) {
+      nodes { id state time partition rowCount dataset { id } }
+      pageInfo { hasNextPage }
+    }
+  }
+}
+"""
+)
+
+RUN_STATE: Final = (
+    _RUN
+    + """
+query RunState($id: ID!) {
+  pipelineRun(id: $id) { ...RunParts }
+}
+"""
+)
+
+LOGS: Final = """
+query Logs($id: ID!, $attempt: Int, $maxBytes: Int!) {
+  pipelineRun(id: $id) {
+    id pipelineName number state attempt
+    logs(attempt: $attempt, maxBytes: $maxBytes) { attempt available reason text droppedBytes }
+  }
+}
+"""
+
+WHY: Final = (
+    _RUN
+    + """
+query Why($id: ID!, $depth: Int!, $maxNodes: Int!) {
+  pipelineRun(id: $id) {
+    ...RunParts
+    causes(depth: $depth, maxNodes: $maxNodes) {
+      complete
+      reason
+      nodes {
+        index parent level kind text at position repeated
+        version { id state time partition rowCount dataset { id } }
+        run { id state startedAt endedAt job { id } }
+        pipelineRun { id pipelineName number state dueAt startedAt endedAt }
+      }
+    }
+  }
+}
+"""
+)
+
+WHY_NOT: Final = (
+    _RUN
+    + """
+fragment ConditionParts on Condition {
+  level kind label satisfied since durationSeconds waitingFor queued leaf dataset
+}
+query WhyNot($name: String!, $open: [PipelineRunState!]!) {
+  pipeline(name: $name) {
+    name state batching concurrency
+    condition { ...ConditionParts descendants { ...ConditionParts } }
+    runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
+    latestRun { ...RunParts }
+  }
+  status { lag { facts seconds } parkedCount }
+}
+"""
+)
+
+LINEAGE: Final = """
+query Lineage($node: ID!, $direction: Direction!, $depth: Int!, $maxNodes: Int!) {
+  lineage(nodeId: $node, direction: $direction, depth: $depth, maxNodes: $maxNodes) {
+    nodes { id kind namespace name }
+    edges { origin destination kind }
+    completeness { complete reason frontier }
+    position
+  }
+}
+"""
+
+STATUS: Final = """
+query Status {
+  status {
+    now position graphPosition ledgerPosition parkedCount
+    lag { facts oldestAt seconds }
+    followers { name cursor processed holder updatedAt }
+    counts { datasets jobs runs versions pipelines queuedVersions pipelineRuns { state count } }
+  }
+}
+"""

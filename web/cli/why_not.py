@@ -1,0 +1,110 @@
+"""`headwater why-not`: how what a pipeline waits for stands, and what would start it."""
+
+from typing import Any
+
+from rich.text import Text
+from rich.tree import Tree
+
+from catalog.errors import NotFound
+from web.cli.client import connected
+from web.cli.options import AsJson, DataDir, PipelineName, Url
+from web.cli.output import print_json, print_line, print_tree, state
+from web.cli.queries import WHY_NOT
+from web.cli.run_parts import HOLDS_SLOT, WAITS, Run, run_name
+from web.cli.text import count, duration, instant, shown
+
+Condition = dict[str, Any]
+
+
+def run_why_not(
+    pipeline: PipelineName, url: Url = None, data_dir: DataDir = None, *, as_json: AsJson = False
+) -> None:
+    """Say why a pipeline does not start.
+
+    Shows its condition as a tree (✓ holds, ✗ does not) with what is queued and since when, and what else keeps a run
+    from starting: a pause, no free slot, a run that is held, facts that wait to be judged.
+    """
+    with connected(url, data_dir) as client:
+        answer = client.ask(WHY_NOT, name=pipeline, open=sorted(HOLDS_SLOT | WAITS))
+    found = answer["pipeline"]
+    if found is None:
+        raise NotFound(f"there is no pipeline {pipeline!r}: `headwater pipelines` lists them"[:300])
+    if as_json:
+        print_json({"pipeline": found, "status": answer["status"]})
+        return
+    print_line(Text.assemble((shown(found["name"]), "bold"), " ", state(found["state"].lower())))
+    if found["condition"] is not None:
+        print_tree(condition_tree(found["condition"]))
+    for line in reasons(found, answer["status"]):
+        print_line(line)
+
+
+def condition_tree(condition: Condition) -> Tree:
+    """Return the condition with its parts below it, in the order of the document."""
+    tree = Tree(_line(condition), guide_style="dim")
+    path = [tree]
+    for part in condition["descendants"]:
+        level = part["level"] - condition["level"]
+        del path[level:]
+        path.append(path[-1].add(_line(part)))
+    return tree
+
+
+def _line(part: Condition) -> Text:
+    holds = part["satisfied"]
+    line = Text.assemble(("✓ ", "green") if holds else ("✗ ", "red"), shown(part["label"]))
+    details = []
+    if part["kind"] == "DATASET":
+        details.append(f"{count(part['queued'], 'version')} queued" if part["queued"] else "nothing queued")
+    if part["since"] is not None:
+        details.append(f"since {instant(part['since'])} ({duration(part['durationSeconds'])})")
+    if details:
+        line.append(f"  {', '.join(details)}", style="dim")
+    return line
+
+
+def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
+    """Return what keeps the pipeline from starting a run now, or that nothing does; a line each."""
+    lines = []
+    if pipeline["state"] == "DELETED":
+        lines.append("deleted: it starts nothing any more")
+    if pipeline["state"] == "PAUSED":
+        lines.append(f"paused: versions queue up; `headwater resume {shown(pipeline['name'])}` lets it go on")
+    condition = pipeline["condition"]
+    if condition is not None and not condition["satisfied"]:
+        lines.append(f"would be due with {shown(condition['waitingFor'])}")
+    lines += _run_lines(pipeline)
+    if status["lag"]["facts"]:
+        waiting = count(status["lag"]["facts"], "fact")
+        lines.append(
+            f"{waiting} not judged yet, the oldest for {duration(status['lag']['seconds'])}: is a worker running?"
+        )
+    if status["parkedCount"]:
+        lines.append(
+            f"{count(status['parkedCount'], 'record')} parked: `headwater follower list` shows what failed"
+        )
+    return lines or ["nothing keeps it from starting"]
+
+
+def _run_lines(pipeline: dict[str, Any]) -> list[str]:
+    runs: list[Run] = pipeline["runs"]["nodes"]
+    going = [run for run in runs if run["state"] in HOLDS_SLOT]
+    waiting = [run for run in runs if run["state"] == "PENDING"]
+    held = [run for run in runs if run["state"] == "HELD"]
+    slots = f"{len(going)} of {count(pipeline['concurrency'], 'slot')} taken"
+    lines = []
+    if going:
+        lines.append(f"{slots}: {_named(going)}")
+    if waiting:
+        lines.append(f"waiting for a slot: {_named(waiting)}")
+    lines += [f"held: {shown(run_name(run))}: {shown(run['reason'])}" for run in held]
+    return lines
+
+
+def _named(runs: list[Run]) -> str:
+    named = [
+        f"{run_name(run)} {run['state'].lower()} since {instant(run['startedAt'] or run['dueAt'])}"
+        for run in runs
+    ]
+    rest = f" and {len(named) - 5} more" if len(named) > 5 else ""
+    return shown(", ".join(named[:5]) + rest)
