@@ -196,8 +196,9 @@ def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> 
 
 def wait_until_quiet(server: Server, expected: int, seconds: float = 180.0) -> None:
     """Return once the followers have caught up and every run has ended."""
-    query = "{ pipelineRuns(first: 1, state: [PENDING, HELD, QUEUED, LAUNCHING, RUNNING, RETRYING]) { nodes { id } } }"
-    total = '{ pipelineRuns(first: 1, pipeline: "each") { totalCount } }'
+    query = """{ pipelineRuns(first: 1, filter: {states: [PENDING, HELD, QUEUED, LAUNCHING, RUNNING, RETRYING]}) {
+        nodes { id } } }"""
+    total = '{ pipelineRuns(first: 1, filter: {pipeline: "each"}) { totalCount } }'
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         with contextlib.suppress(OSError, RuntimeError, TimeoutError):

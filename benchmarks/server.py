@@ -62,11 +62,8 @@ class Server:
         """Return how many seconds it took until the followers had nothing left."""
         started = time.perf_counter()
         while time.perf_counter() - started < seconds:
-            status = self.graphql("{ status { position statePosition graphPosition } }")["status"]
-            if (
-                status["statePosition"] >= status["position"]
-                and status["graphPosition"] >= status["position"]
-            ):
+            status = self.graphql("{ status { position ledgerPosition graphPosition } }")["status"]
+            if min(status["position"], status["graphPosition"]) >= status["ledgerPosition"]:
                 return time.perf_counter() - started
             time.sleep(0.02)
         raise TimeoutError(f"the followers had work left after {seconds} s")

@@ -37,8 +37,8 @@ def _outputs(server: Server) -> dict[str, float]:
 
 
 RUNS = """
-query($after: String) { pipelineRuns(first: 500, after: $after) {
-  nodes { id pipeline { name } state consumed { version { id run { id } } } }
+query($after: String) { pipelineRuns(first: 200, after: $after) {
+  nodes { id pipelineName state consumedVersions(first: 300) { nodes { id runId } } }
   pageInfo { hasNextPage endCursor } } }
 """
 
@@ -59,7 +59,7 @@ def _wait_for_runs(server: Server, count: int, seconds: float = 180.0) -> list[d
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         runs = _runs(server)
-        if sum(1 for run in runs if run["state"].lower() == "succeeded") >= count:
+        if sum(1 for run in runs if run["state"] == "SUCCEEDED") >= count:
             return runs
         time.sleep(0.5)
     states = Counter(run["state"] for run in _runs(server))
@@ -116,8 +116,8 @@ def measure_trigger(count: int = 200) -> dict[str, Any]:
         started = _outputs(server)
     seconds = []
     for run in runs:
-        for consumed in run["consumed"]:
-            producer = consumed["version"]["run"]["id"]
+        for consumed in run["consumedVersions"]["nodes"]:
+            producer = consumed["runId"]
             if producer in sent:
                 seconds.append(started[run["id"]] - sent[producer])
     assert len(seconds) == count, f"expected {count} starts, found {len(seconds)}"
@@ -147,7 +147,7 @@ def measure_fanout(rounds: int = 10, width: int = 50) -> dict[str, Any]:
             ours = [
                 run["id"]
                 for run in runs
-                if run["consumed"][0]["version"]["run"]["id"] == event["run"]["runId"]
+                if run["consumedVersions"]["nodes"][0]["runId"] == event["run"]["runId"]
             ]
             assert len(ours) == width, f"expected {width} runs of one event, found {len(ours)}"
             started = _outputs(server)
@@ -187,9 +187,9 @@ def measure_burst(rounds: int = 10, size: int = 200) -> dict[str, Any]:
             runs = _quiet_runs(server)
             consumed: dict[str, Counter[str]] = {"each": Counter(), "latest": Counter()}
             for run in runs:
-                consumed[run["pipeline"]["name"]].update(c["version"]["id"] for c in run["consumed"])
-            each.append(sum(1 for run in runs if run["pipeline"]["name"] == "each"))
-            batches.append(sum(1 for run in runs if run["pipeline"]["name"] == "latest"))
+                consumed[run["pipelineName"]].update(c["id"] for c in run["consumedVersions"]["nodes"])
+            each.append(sum(1 for run in runs if run["pipelineName"] == "each"))
+            batches.append(sum(1 for run in runs if run["pipelineName"] == "latest"))
             stranded.append(size - len(consumed["latest"]))
             doubled.append(sum(1 for times in consumed["latest"].values() if times > 1))
     return {
@@ -211,7 +211,7 @@ def _quiet_runs(server: Server, seconds: float = 180.0) -> list[dict[str, Any]]:
     deadline = time.monotonic() + seconds
     while time.monotonic() < deadline:
         runs = _runs(server)
-        if runs and all(run["state"].lower() == "succeeded" for run in runs):
+        if runs and all(run["state"] == "SUCCEEDED" for run in runs):
             return runs
         time.sleep(0.5)
     raise TimeoutError(f"runs were still going on after {seconds} s")
