@@ -11,6 +11,7 @@ from rich.table import Table
 
 from benchmarks.crash import measure_crash
 from benchmarks.ingest import measure_ingest
+from benchmarks.report import write_page
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
 
@@ -37,12 +38,15 @@ def _rows(value: dict[str, Any], prefix: str = "") -> list[tuple[str, str]]:
 def main() -> int:
     """Run the named measurement."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("name", choices=sorted(MEASUREMENTS))
+    parser.add_argument("name", choices=[*sorted(MEASUREMENTS), "report"])
     parser.add_argument(
         "--json", action="store_true", help="one JSON object on standard output, nothing else"
     )
     parser.add_argument("--kills", type=int, help="how many processes `crash` kills; the suite's form is 20")
     arguments = parser.parse_args()
+    if arguments.name == "report":
+        sys.stdout.write(f"wrote {write_page()}\n")
+        return 0
     options = {"kills": arguments.kills, "events": 25 * arguments.kills} if arguments.kills else {}
     result = {"name": arguments.name, **MEASUREMENTS[arguments.name](**options)}
     if arguments.json:
