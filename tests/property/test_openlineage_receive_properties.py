@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import orjson
-from hypothesis import example, given
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from catalog.errors import HeadwaterError, InvalidEvent, InvalidInput, InvalidJson, PayloadTooLarge
@@ -25,6 +25,9 @@ from catalog.openlineage.redaction import may_hold_secret, redact_text
 from catalog.openlineage.times import parse_time
 from tests.support.openlineage_events import LIMITS, dataset, received, run_event
 
+#: A loaded machine may stall any example; only what is asserted counts.
+unhurried = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
 SCALARS = st.one_of(
     st.none(),
     st.booleans(),
@@ -39,7 +42,7 @@ JSON = st.recursive(
         st.lists(children, max_size=4),
         st.dictionaries(st.text(st.characters(exclude_categories=["Cs"])), children, max_size=4),
     ),
-    max_leaves=20,
+    max_leaves=12,
 )
 #: Events whose members may each be anything.
 ODD_EVENTS = st.fixed_dictionaries(
@@ -135,6 +138,7 @@ def shuffled(value: Any, seed: random.Random) -> Any:
             return value
 
 
+@unhurried
 @given(body=st.binary(max_size=200))
 @example(b"[[]]")
 @example(b'{"a":"\\ud800"}')
@@ -149,6 +153,7 @@ def test_bytes_that_are_no_event_give_our_errors_only(body: bytes) -> None:
             decode_body(body, encoding, 1000)
 
 
+@unhurried
 @given(event=st.one_of(JSON, ODD_EVENTS))
 def test_json_that_is_no_event_gives_our_errors_only(event: Any) -> None:
     body = json.dumps(event).encode()
@@ -167,6 +172,7 @@ def test_json_that_is_no_event_gives_our_errors_only(event: Any) -> None:
         assert (in_batch.code, in_batch.message) == (alone.code, alone.message)
 
 
+@unhurried
 @given(run=FACETS, job=FACETS, facets=FACETS, role=FACETS)
 def test_no_facet_makes_an_event_invalid(run: Any, job: Any, facets: Any, role: Any) -> None:
     event = run_event(
@@ -184,6 +190,7 @@ def test_no_facet_makes_an_event_invalid(run: Any, job: Any, facets: Any, role: 
     assert len(read.schemas) <= 1
 
 
+@unhurried
 @given(
     value=JSON,
     seed=st.randoms(use_true_random=False),
@@ -201,6 +208,7 @@ def test_the_digest_depends_on_the_value_alone(
     assert canonical_form(parse_json(one)) == canonical_form(parse_json(other))
 
 
+@unhurried
 @given(value=JSON)
 def test_both_parsers_read_the_same(value: Any) -> None:
     text = json.dumps(value)
@@ -209,6 +217,7 @@ def test_both_parsers_read_the_same(value: Any) -> None:
     assert canonical_form(parse_json(canonical_form(value))) == canonical_form(value)
 
 
+@unhurried
 @given(one=JSON, other=JSON)
 def test_values_that_differ_have_canonical_forms_that_differ(one: Any, other: Any) -> None:
     same = json.dumps(one, sort_keys=True) == json.dumps(other, sort_keys=True)
@@ -216,6 +225,7 @@ def test_values_that_differ_have_canonical_forms_that_differ(one: Any, other: An
     assert (canonical_form(one) == canonical_form(other)) is same
 
 
+@unhurried
 @given(events=st.lists(JSON, max_size=5), blank=st.sampled_from(["", " ", "\n\t"]))
 def test_a_batch_is_its_events(events: list[Any], blank: str) -> None:
     texts = [json.dumps(run_event(extra=event), ensure_ascii=False) for event in events]
@@ -232,6 +242,7 @@ def test_a_batch_is_its_events(events: list[Any], blank: str) -> None:
             assert isinstance(result, InvalidEvent)
 
 
+@unhurried
 @given(body=st.binary(max_size=5000), pieces=st.integers(1, 4), limit=st.integers(0, 6000))
 def test_gzip_gives_back_what_was_compressed(body: bytes, pieces: int, limit: int) -> None:
     size = len(body) // pieces + 1
@@ -289,6 +300,7 @@ PIECES = st.sampled_from(
 TEXTS = st.lists(PIECES, max_size=12).map("".join)
 
 
+@unhurried
 @given(text=TEXTS)
 def test_redacting_again_changes_nothing(text: str) -> None:
     once = redact_text(text)
@@ -296,12 +308,14 @@ def test_redacting_again_changes_nothing(text: str) -> None:
     assert redact_text(once) == once
 
 
+@unhurried
 @given(text=TEXTS)
 def test_no_secret_passes_the_quick_look(text: str) -> None:
     if redact_text(text) != text:
         assert may_hold_secret(orjson.dumps({"a": text}))
 
 
+@unhurried
 @given(texts=st.lists(TEXTS, max_size=3), key=TEXTS)
 def test_a_redacted_event_has_nothing_left_to_redact(texts: list[str], key: str) -> None:
     once = received(run_event(custom={key: texts}))
@@ -311,6 +325,7 @@ def test_a_redacted_event_has_nothing_left_to_redact(texts: list[str], key: str)
     assert (again.redactions, again.digest, again.body) == ((), once.digest, once.body)
 
 
+@unhurried
 @given(
     instant=st.datetimes(datetime(2, 1, 1), datetime(9998, 12, 31)),  # noqa: DTZ001  # the zone is drawn beside
     offset=st.integers(-86_399, 86_399),
@@ -322,12 +337,14 @@ def test_times_are_read_as_python_writes_them(instant: datetime, offset: int) ->
     assert parse_time(instant.isoformat()) == instant.replace(tzinfo=UTC)
 
 
+@unhurried
 @given(text=st.text(alphabet="0123456789-:.TZ+ ", max_size=30))
 def test_any_text_is_a_time_or_an_error_of_value(text: str) -> None:
     with contextlib.suppress(ValueError):
         assert parse_time(text).utcoffset() == timedelta(0)
 
 
+@unhurried
 @given(
     run_id=st.one_of(
         st.uuids(), st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1)
@@ -342,6 +359,7 @@ def test_every_run_id_names_one_run(run_id: uuid.UUID | str) -> None:
         assert first.run_id == run_id
 
 
+@unhurried
 @given(depth=st.integers(1, 300), limit=st.integers(1, 300))
 def test_depth_is_bounded_exactly(depth: int, limit: int) -> None:
     body = orjson.dumps(run_event(extra=0)).replace(b'"extra":0', b'"extra":' + b"[" * depth + b"]" * depth)

@@ -53,6 +53,16 @@ def test_a_wrong_event_fails_alone(wrong: bytes) -> None:
     assert isinstance(error, InvalidInput)
 
 
+@pytest.mark.parametrize("wrong", [b"1e999", b"NaN", b"-Infinity", b'"\\udfff"'])
+def test_what_only_python_reads_is_no_json(wrong: bytes) -> None:
+    body = orjson.dumps([run_event(extra=0), run_event()]).replace(b'"extra":0', b'"extra":' + wrong)
+
+    error, after = events_of(body)
+
+    assert isinstance(error, InvalidJson)
+    assert isinstance(after, ReceivedEvent)
+
+
 def test_an_event_over_the_limit_fails_alone() -> None:
     small, large = orjson.dumps(run_event()), orjson.dumps(run_event(extra="x" * 1000))
 
@@ -100,6 +110,7 @@ def test_secrets_are_redacted_as_in_a_single_event() -> None:
         (b"[" * 100_000, InvalidJson),
         (b'[{"a":' + b"[" * 5000 + b'"', InvalidJson),
         (b"[" + b"1" * 5000 + b"]", InvalidJson),
+        (b"[" + b"1" * 5000 + b',{"a":1}]', InvalidJson),
     ],
 )
 def test_a_broken_batch_is_refused_as_a_whole(body: bytes, error: type[HeadwaterError]) -> None:

@@ -30,7 +30,10 @@ from tests.support.openlineage_events import (
 )
 
 OTHER_ID = "f99310b4-3c3c-1a1a-2b2b-c1b95c24ff11"
-FIELDS = [{"name": "a", "type": "INTEGER"}, {"name": "s", "type": "struct", "fields": [{"name": "x"}]}]
+FIELDS: list[dict[str, Any]] = [
+    {"name": "a", "type": "INTEGER"},
+    {"name": "s", "type": "struct", "fields": [{"name": "x"}]},
+]
 
 
 def output(**members: Any) -> DatasetReference:
@@ -307,6 +310,14 @@ def test_a_dataset_event_describes_its_dataset() -> None:
     assert isinstance(event, DatasetEvent)
     assert event.dataset.lineage == DatasetLineage((DatasetKey("db", "source"),), ())
     assert list(event.schemas) == [event.dataset.schema]
+
+
+def test_sources_are_sorted_and_named_once() -> None:
+    inputs = [{"namespace": "db", "name": name, "type": "DATASET"} for name in "hgfedcbaabcdefgh"]
+    event = parsed(dataset_event(dataset=dataset("t", facets={"lineage": {"inputs": inputs}})))
+
+    assert isinstance(event, DatasetEvent)
+    assert event.dataset.lineage == DatasetLineage(tuple(DatasetKey("db", name) for name in "abcdefgh"), ())
 
 
 def test_a_job_event_describes_its_job() -> None:

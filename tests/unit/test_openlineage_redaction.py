@@ -7,7 +7,7 @@ import pytest
 
 from catalog.errors import ConfigurationError
 from catalog.openlineage.receive import Redactor, receive_event
-from catalog.openlineage.redaction import redact_text
+from catalog.openlineage.redaction import may_hold_secret, redact_text
 from tests.support.openlineage_events import LIMITS, RUN_ID, dataset, parsed_run, received, run_event
 
 
@@ -22,6 +22,7 @@ from tests.support.openlineage_events import LIMITS, RUN_ID, dataset, parsed_run
         ("https://u:p@ss:w@host/a@b", "https://u:[redacted]@host/a@b"),
         ("https://u:p/a@ss@host/x", "https://u:[redacted]@host/x"),
         ("see a://u:one@h and b://u:two@h", "see a://u:[redacted]@h and b://u:[redacted]@h"),
+        ("a://u:one://x:two@h", "a://u:[redacted]@h"),
         ("a://u:one@h,b://u:two@h", "a://u:[redacted]@h,b://u:[redacted]@h"),
         (r"{\"url\": \"postgres:\/\/u:s3cret@h\"}", r"{\"url\": \"postgres:\/\/u:[redacted]@h\"}"),
         ("jdbc:oracle:thin:scott/tiger@host:1521:sid", "jdbc:oracle:thin:scott/[redacted]@host:1521:sid"),
@@ -30,6 +31,7 @@ from tests.support.openlineage_events import LIMITS, RUN_ID, dataset, parsed_run
         ("Server=h;Uid=u;Pwd=s3cret", "Server=h;Uid=u;Pwd=[redacted]"),
         ("host=h password='a b' dbname=d", "host=h password=[redacted] dbname=d"),
         ("h?trustStorePassword=a&sslpassphrase = b", "h?trustStorePassword=[redacted]&sslpassphrase = [redacted]"),
+        ("passphrase   =   x;private_key   = y", "passphrase   =   [redacted];private_key   = [redacted]"),
         ("https://h/c?sv=1&sig=abc%3D&se=2", "https://h/c?sv=1&sig=[redacted]&se=2"),
         ("AccountName=a;AccountKey=abc==;Suffix=b", "AccountName=a;AccountKey=[redacted];Suffix=b"),
         ("https://h?X-Amz-Signature=ab&X-Amz-Security-Token=cd", "https://h?X-Amz-Signature=[redacted]&X-Amz-Security-Token=[redacted]"),
@@ -40,6 +42,7 @@ from tests.support.openlineage_events import LIMITS, RUN_ID, dataset, parsed_run
 def test_secrets_are_replaced(text: str, expected: str) -> None:
     assert redact_text(text) == expected
     assert redact_text(expected) == expected
+    assert may_hold_secret(orjson.dumps([text]))
 
 
 @pytest.mark.parametrize(
