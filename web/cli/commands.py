@@ -34,21 +34,43 @@ class CommandEntry:
             loaded = typer.main.get_group(found)
         else:
             # A command of its own, without what an app adds for shells.
-            single = typer.Typer(add_completion=False)
+            single = typer.Typer(add_completion=False, rich_markup_mode="markdown")
             single.command(self.name)(found)
             loaded = typer.main.get_command(single)  # type: ignore[assignment]  # a group or a command alike
         loaded.name = self.name
         return loaded
 
 
-#: In the order in which `headwater --help` shows them. A summary is the first line of the command's own help.
+#: In the order in which `headwater --help` shows them. A summary is the first sentence of the command's own help.
 COMMANDS: Final = (
-    CommandEntry("up", "web.cli.server", "run_up", "Run everything: database, web and worker.", SERVER),
     CommandEntry(
-        "serve", "web.cli.server", "run_serve", "Run the web server on a database of its own.", SERVER
+        "up",
+        "web.cli.server",
+        "run_up",
+        "Run database, web and worker until SIGINT or SIGTERM.",
+        SERVER,
     ),
-    CommandEntry("worker", "web.cli.server", "run_worker", "Run a worker on a database of its own.", SERVER),
-    CommandEntry("migrate", "web.cli.server", "run_migrate", "Bring the database to this version.", SERVER),
+    CommandEntry(
+        "serve",
+        "web.cli.server",
+        "run_serve",
+        "Run the web part alone, against HEADWATER_DATABASE_URL.",
+        SERVER,
+    ),
+    CommandEntry(
+        "worker",
+        "web.cli.server",
+        "run_worker",
+        "Run a worker alone, against HEADWATER_DATABASE_URL; runs report to HEADWATER_PUBLIC_URL.",
+        SERVER,
+    ),
+    CommandEntry(
+        "migrate",
+        "web.cli.server",
+        "run_migrate",
+        "Bring the database of HEADWATER_DATABASE_URL to this version's schema.",
+        SERVER,
+    ),
     CommandEntry("apply", "web.cli.documents", "run_apply", "Register documents, all or none.", DECLARING),
     CommandEntry("delete", "web.cli.documents", "run_delete", "Delete a document.", DECLARING),
     CommandEntry(

@@ -13,11 +13,11 @@ from catalog.errors import InvalidInput
 from web.cli.client import Answer, Client, connected
 from web.cli.event_files import FoundEvent, batches, read_source, split_events
 from web.cli.exits import ExitCode
-from web.cli.options import AsJson, DataDir, Url
+from web.cli.options import AsJson, DataDir, Url, group
 from web.cli.output import print_json, print_line, say, warn
 from web.cli.text import count, parsed_instant
 
-emit = typer.Typer(no_args_is_help=True, help="Send events and reports of new versions.")
+emit = group("Send events and reports of new versions.")
 
 POSITION_HEADER = "headwater-position"
 #: Events beyond this number are worth showing progress for.

@@ -12,11 +12,11 @@ from catalog.settings import Settings
 from web.bootstrap import graph_follower, state_follower
 from web.cli.database import database_connection
 from web.cli.logs import log_to_stderr
-from web.cli.options import AsJson, DataDir, settings_of
+from web.cli.options import AsJson, DataDir, group, settings_of
 from web.cli.output import cell, print_json, print_table, say
 from web.cli.text import count, instant
 
-follower = typer.Typer(no_args_is_help=True, help="List parked facts and apply them again.")
+follower = group("List parked facts and apply them again.")
 
 Parked = list[dict[str, Any]]
 

@@ -12,11 +12,11 @@ from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from web.cli.database import database_engine
 from web.cli.exits import ExitCode
 from web.cli.logs import log_to_stderr
-from web.cli.options import AsJson, DataDir, settings_of
+from web.cli.options import AsJson, DataDir, group, settings_of
 from web.cli.output import cell, err, print_facts, print_json, print_line, say, warn
 from web.cli.text import count
 
-graph = typer.Typer(no_args_is_help=True, help="Show, rebuild and verify the graph.")
+graph = group("Show, rebuild and verify the graph.")
 
 _PHASES = {"build": "builds", "remove": "removes the old one", "verify": "compares"}
 

@@ -40,6 +40,11 @@ RunName = Annotated[
 ]
 
 
+def group(purpose: str) -> typer.Typer:
+    """Return an app for commands that stand below one name; their help is Markdown, as their docstrings are."""
+    return typer.Typer(no_args_is_help=True, help=purpose, rich_markup_mode="markdown", add_completion=False)
+
+
 def settings_with(overrides: Mapping[str, object]) -> Settings:
     """Return the settings of the environment, with the options that are not None in place of its variables.
 

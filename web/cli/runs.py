@@ -10,15 +10,14 @@ from catalog.errors import NotFound
 from policies.transitions import RunState
 from web.cli.client import Client, connected
 from web.cli.logs_of_runs import run_logs
-from web.cli.options import AsJson, DataDir, RunName, Url
+from web.cli.options import AsJson, DataDir, RunName, Url, group
 from web.cli.output import cell, print_facts, print_json, print_line, print_table, say, state
 from web.cli.queries import CANCEL, RETRY, RUN, RUNS
 from web.cli.run_names import run_id
 from web.cli.run_parts import COLUMNS, Run, heading, row, took, waited
 from web.cli.text import duration, instant, seconds_between
 
-runs = typer.Typer(no_args_is_help=True, help="List, show, cancel and retry runs; read their logs.")
-runs.command("logs")(run_logs)
+runs = group("List, show, cancel and retry runs; read their logs.")
 
 PAGE = 200
 
@@ -170,6 +169,9 @@ def _print_attempts(run: Run) -> None:
     ]
     columns = ["ATTEMPT", "HOST", "STARTED", "TOOK", "OUTCOME", "EXIT", "REASON"]
     print_table(columns, rows, right=["ATTEMPT", "EXIT"])
+
+
+runs.command("logs")(run_logs)
 
 
 @runs.command("cancel")

@@ -13,11 +13,11 @@ from web.access.routes import token_members
 from web.access.tokens import TokenStore
 from web.cli.database import database_engine
 from web.cli.logs import log_to_stderr
-from web.cli.options import AsJson, DataDir, settings_of
+from web.cli.options import AsJson, DataDir, group, settings_of
 from web.cli.output import cell, print_json, print_line, print_table, say
 from web.cli.text import instant
 
-token = typer.Typer(no_args_is_help=True, help="Create, list and revoke tokens.")
+token = group("Create, list and revoke tokens.")
 
 TokenName = Annotated[
     str, typer.Argument(metavar="NAME", help="Name of the token: the actor in what is done with it.")
