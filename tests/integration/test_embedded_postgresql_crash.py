@@ -220,18 +220,18 @@ def test_a_kill_during_the_first_start_leaves_nothing_broken(data_dir: Path, mil
     database.stop()
     # What an initdb that went on alone has left is gone after one more start.
     place = cluster_place(data_dir, server_account())
-    eventually(lambda: not server_processes_below(place.cluster.parent))
+    eventually(lambda: not processes_that_name(str(place.cluster.with_name(f"{place.stem}.new-"))))
     database.start()
     database.stop()
     assert list(place.cluster.parent.glob(f"{place.stem}.new-*")) == []
 
 
-def server_processes_below(folder: Path) -> list[str]:
+def processes_that_name(path: str) -> list[int]:
     found = []
     for process in psutil.process_iter():
-        with contextlib.suppress(psutil.Error, OSError):
-            if process.name() in {"initdb", "postgres"} and Path(process.cwd()).is_relative_to(folder):
-                found.append(process.cwd())
+        with contextlib.suppress(psutil.Error):
+            if path in " ".join(process.cmdline()):
+                found.append(process.pid)
     return found
 
 

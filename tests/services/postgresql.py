@@ -15,6 +15,7 @@ from sqlalchemy import make_url
 from catalog.embedded import EmbeddedPostgreSQL
 from catalog.embedded.account import server_account
 from catalog.embedded.leftovers import server_processes
+from catalog.embedded.places import socket_folder
 
 
 @contextmanager
@@ -30,15 +31,16 @@ def temporary_data_folder() -> Iterator[Path]:
 def remove_data_folder(folder: Path) -> None:
     """Remove the data folder and, where it links to it, its cluster, once no server runs there."""
     link = folder / "postgresql"
-    cluster = link.resolve()
+    cluster, account = link.resolve(), server_account()
     deadline = time.monotonic() + 30
     # A guard may be ending the server just now.
-    while server_processes(cluster, server_account()):
+    while server_processes(cluster, account):
         assert time.monotonic() < deadline, f"a server still runs in {cluster}"
         time.sleep(0.02)
     if link.is_symlink() and link.exists():
         shutil.rmtree(cluster)
         cluster.with_name(f"{cluster.name}.lock").unlink(missing_ok=True)
+    shutil.rmtree(socket_folder(cluster, account), ignore_errors=True)  # a killed server leaves it
     shutil.rmtree(folder)
 
 
