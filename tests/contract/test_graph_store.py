@@ -170,6 +170,14 @@ def test_repeating_what_is_old_changes_nothing(graph: GraphStore) -> None:
     )
 
 
+def test_an_old_statement_beside_a_new_one_does_not_cut_its_time(graph: GraphStore) -> None:
+    graph.apply(log(shaped("load", shape("b", ""), at=5), shaped("load", None, at=5)))
+    graph.apply(
+        [*log(shaped("load", shape("b", ""), at=5)), *log(shaped("load", shape("a", ""), at=1), first=3)]
+    )
+    assert told(graph) == [consumed("a", "load", 1, None)]
+
+
 def test_the_last_statement_of_a_batch_counts(graph: GraphStore) -> None:
     graph.apply(log(alias("a", "b", at=3, type_="X"), alias("a", "b", at=1, type_="TABLE")))
     edge = next(iter(graph.edges()))

@@ -14,7 +14,7 @@ from tests.support.graphs import begin_generation, chunked, logs, node_id, set_s
 
 # The database is the same for every example; each begins a generation of its own.
 on_one_database = settings(
-    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=120
+    deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture], max_examples=300
 )
 
 
