@@ -1,7 +1,6 @@
 """OpenLineage as Headwater hears it: from received bytes to valid events, merged runs and lineage.
 
-Everything here is pure: no database, no clock, no network. It may import `catalog.errors` and `catalog.keys`
-only.
+Everything here is pure: no database, no clock, no network. It imports `catalog.errors` and `catalog.keys`.
 
 In the order of the stream: `decoding` and `batch` (what came over the wire), `canonical` and `redaction`,
 `envelope` (what every event must have), `receive`; then `facets` and `events` (what a stored event says),

@@ -82,8 +82,7 @@ def _element(text: str, start: int, index: int) -> tuple[Any, int]:
     except json.JSONDecodeError as exc:
         raise InvalidJson(f"the batch is not JSON: {exc}"[:500], pointer=f"/{index}") from exc
     except (RecursionError, ValueError):
-        # Nested too deep, or a number of thousands of digits: only this event is refused, if its end can be
-        # found.
+        # Nested too deep, or a number of thousands of digits: only this event is refused.
         return None, _end_of(text, start, index)
 
 

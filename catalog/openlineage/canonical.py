@@ -32,8 +32,7 @@ def _finite(text: str) -> object:
     return number if math.isfinite(number) else NotJson()
 
 
-#: Reads integers of any length exactly; strict about control characters. `NotJson` marks what must be
-#: refused.
+#: Reads integers of any length exactly; `NotJson` marks what must be refused although Python reads it.
 EXACT_DECODER = json.JSONDecoder(parse_float=_finite, parse_constant=lambda _: NotJson(), strict=True)
 
 

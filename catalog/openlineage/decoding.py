@@ -42,8 +42,7 @@ def _gunzip(body: bytes, limit: int) -> bytes:
         if not pending:
             break
         if member.eof:
-            # Zeros after a member are padding (gzip(1) ignores them too); anything else must be another
-            # member.
+            # Zeros after a member are padding, as for gzip(1); anything else must be another member.
             pending = pending.lstrip(b"\0")
             if not pending:
                 continue

@@ -239,8 +239,7 @@ def _count(value: Any, name: str, problems: list[str]) -> int | None:
 def _partition(facet: dict[str, Any], _: list[str]) -> str | None:
     """The partition that was read or written, where it is exactly one; several change the dataset as a whole.
 
-    Its name is the producer's identifier, else `dimension=value` joined by slashes, sorted, as Hive writes
-    it.
+    Its name is the producer's identifier, else `dimension=value` sorted and joined by slashes, as in Hive.
     """
     condition = facet.get("outputCondition") or facet.get("inputCondition")
     if type(condition) is not dict or condition.get("type") != "partition":

@@ -5,8 +5,7 @@ from dataclasses import dataclass
 KIB = 1024
 MIB = 1024 * KIB
 
-#: orjson writes no deeper than 254 levels; what reads the events afterwards recurses no deeper than this
-#: either.
+#: orjson writes no deeper than 254 levels, and what reads events afterwards recurses no deeper than this.
 DEEPEST = 250
 
 #: Longest namespace or name, in bytes of UTF-8. Paths with many partitions are long, but none reaches this.

@@ -66,8 +66,7 @@ def receive_event(
 ) -> ReceivedEvent:
     """Return the event that the body holds; `parsed` is its value where `split_batch` has read it already.
 
-    Raises `InvalidJson`, `InvalidEvent` with a JSON pointer to the fault, or `PayloadTooLarge`, and nothing
-    else.
+    Raises only `InvalidJson`, `InvalidEvent` with a JSON pointer to the fault, and `PayloadTooLarge`.
     """
     if len(body) > limits.max_event_bytes:
         message = f"the event has {len(body)} bytes, the limit is {limits.max_event_bytes}"

@@ -5,8 +5,8 @@ two events leaves the same redacted name, so that lineage still joins. Redacting
 
 Recognised are `scheme://user:secret@host` (also `s3://KEY:SECRET@bucket`), `jdbc:oracle:thin:user/secret@…`,
 whatever ends in `password=…`, `passwd=…`, `pwd=…` or `passphrase=…`, and parameters of a query or of a list
-with semicolons whose name ends in one of `_PARAMETERS`. An access key's id and a user name are no secrets and
-stay.
+with semicolons whose name ends in one of `_PARAMETERS`. User names and ids of access keys stay. Other values,
+such as that of a member called password, are what configured paths are for.
 """
 
 import re
@@ -44,8 +44,7 @@ _PORTS = re.compile(r"\d+(?:,[^\s,/?#@]{1,256}:\d+){0,64}(?:[/?#]|\Z)", re.ASCII
 #: A password with a slash or question mark that should have been escaped.
 _UNESCAPED = re.compile(r"""[^\s"'<>]{1,256}""", re.ASCII)
 _ANY_CASE = re.IGNORECASE | re.ASCII
-#: The value after an equals sign: quoted or in braces, as ODBC has it, or bare up to a blank, semicolon or
-#: ampersand.
+#: The value after an equals sign: quoted, or in braces, or bare up to a blank, semicolon or ampersand.
 _VALUE = re.compile(
     r"""(?:'[^']{0,512}'|\\{0,16}"[^"]{0,512}"|\{[^}]{0,512}\})?(?:(?!\\{1,16}["'])[^\s;&"'])*""", re.ASCII
 )
@@ -124,11 +123,9 @@ def _without_values(text: str, names: Iterable[re.Match[str]]) -> str:
 def may_hold_secret(canonical: bytes) -> bool:
     """Whether every text of an event must be looked at; never false where `redact_text` would change one.
 
-    This runs for every event, so it is one pass over the canonical form by functions that run at the speed of
-    C.
+    This runs for every event, so it only uses what passes over the canonical form at the speed of C.
     """
-    # None of the expressions looks past a quotation mark before it has found its @, so pieces between them
-    # suffice.
+    # No expression looks past a quotation mark before it has found its @, so the pieces between suffice.
     if b"@" in canonical and any(b"@" in piece and b":" in piece for piece in canonical.split(b'"')):
         return True
     if b"=" not in canonical:
@@ -166,7 +163,7 @@ def _without_path(value: Any, rest: tuple[str, ...], path: tuple[str, ...], foun
     if not rest:
         if value is None or value == MARK:
             return value
-        found.add(pointer_to(path))
+        found.add(pointer_to(redact_text(segment) for segment in path))
         return MARK
     head, tail = rest[0], rest[1:]
     if isinstance(value, dict):

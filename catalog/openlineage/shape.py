@@ -28,8 +28,7 @@ class Flow:
     """These inputs feed these outputs, each sorted.
 
     Jobs stand in it only where a lineage facet names other jobs than the event's own: as what feeds
-    (`job_inputs`) or as what is fed (`job_outputs`). With no output at all, the inputs feed the event's own
-    job.
+    (`job_inputs`) or as what is fed (`job_outputs`). Without any output the inputs feed the event's own job.
     """
 
     outputs: tuple[DatasetKey, ...]

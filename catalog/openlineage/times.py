@@ -74,8 +74,7 @@ def _rolled_over(
     start = datetime(
         year, month, day, 0 if hour == 24 else hour, minute, 59 if second == 60 else second, tzinfo=UTC
     )
-    # A leap second's own fraction has no place in UTC without leap seconds: it is the next minute's first
-    # instant.
+    # A fraction of a leap second has no place on a clock without leap seconds.
     return start + timedelta(
         days=hour == 24, seconds=second == 60, microseconds=0 if second == 60 else microsecond
     )

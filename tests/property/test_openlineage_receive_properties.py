@@ -369,4 +369,4 @@ def test_depth_is_bounded_exactly(depth: int, limit: int) -> None:
     except InvalidEvent:
         assert depth + 1 > min(limit, 250)
     else:
-        assert depth + 1 <= min(limit, 250) or depth + 1 <= 2
+        assert depth + 1 <= min(limit, 250)

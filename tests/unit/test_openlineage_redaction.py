@@ -185,6 +185,14 @@ def test_configured_paths_are_redacted(path: str, redactions: list[str]) -> None
     assert receive_event(result.body, LIMITS, redactor=redactor).redactions == ()
 
 
+def test_pointers_hold_no_secrets_either() -> None:
+    event = run_event(custom={"db://u:s3cret@h": {"a": 1}})
+
+    result = receive_event(orjson.dumps(event), LIMITS, redactor=Redactor.at(["/custom/*/a"]))
+
+    assert result.redactions == ("/custom/db:~1~1u:[redacted]@h", "/custom/db:~1~1u:[redacted]@h/a")
+
+
 def test_a_path_without_slash_is_a_configuration_error() -> None:
     with pytest.raises(ConfigurationError, match="run/facets"):
         Redactor.at(["run/facets"])
