@@ -21,6 +21,8 @@ from web.bootstrap import WebServices, web_services
 
 ADDRESS = ("127.0.0.1", 8642)
 BASE_URL = "http://127.0.0.1:8642"
+#: A host that other machines reach too.
+ALL_ADDRESSES = "0.0.0.0"  # noqa: S104 - nothing is bound here
 
 
 @asynccontextmanager

@@ -61,7 +61,9 @@ class Authenticator:
         client = scope.get("client")
         if not client or not self._boundary.loopback_only or is_forwarded(headers):
             return False
-        return is_loopback_address(client[0]) and self._boundary.is_own(headers.get(b"host", b"").decode("latin-1"))
+        return is_loopback_address(client[0]) and self._boundary.is_own(
+            headers.get(b"host", b"").decode("latin-1")
+        )
 
     async def _look_up(self, secret: str) -> Principal | None:
         # One at a time, so that a flood of wrong tokens takes one thread and not all of them.

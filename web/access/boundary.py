@@ -35,11 +35,16 @@ def resolve(host: str, port: int) -> tuple[int, tuple[Any, ...]]:
     return family, address
 
 
+def plain_address(address: str) -> str:
+    """Return the address without its zone, and an IPv4 one as such where a socket for both versions shows it."""
+    return address.partition("%")[0].removeprefix("::ffff:")
+
+
 @functools.lru_cache(maxsize=256)
 def is_loopback_address(address: str) -> bool:
     """Return whether the address is one that only this machine reaches."""
     try:
-        return ipaddress.ip_address(address.partition("%")[0]).is_loopback
+        return ipaddress.ip_address(plain_address(address)).is_loopback
     except ValueError:
         return False
 
@@ -68,7 +73,7 @@ class Boundary:
     def of(cls, settings: Settings) -> "Boundary":
         """Return the boundary that the settings draw; raises `ConfigurationError` for an unknown host."""
         _, address = resolve(settings.host, settings.port)
-        own = LOOPBACK_NAMES | {host_name(settings.host), str(address[0]).partition("%")[0]}
+        own = LOOPBACK_NAMES | {host_name(settings.host), plain_address(str(address[0]))}
         further = frozenset(host_name(name) for name in settings.allowed_hosts)
         return cls(is_loopback_address(str(address[0])), own, further - LOOPBACK_NAMES)
 
@@ -78,9 +83,8 @@ class Boundary:
         An address cannot be rebound as a name can, so the address that was really reached is always right.
         """
         name = host_name(host)
-        return (
-            name in self.own_names or name in self.further_names or (reached is not None and name == reached)
-        )
+        known = name in self.own_names or name in self.further_names
+        return known or (reached is not None and name == plain_address(reached))
 
     def is_own(self, host: str) -> bool:
         """Return whether the Host header has a name by which the machine itself reaches the server."""
