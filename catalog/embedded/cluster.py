@@ -8,7 +8,7 @@ from pathlib import Path
 
 from catalog.embedded.account import ServerAccount, user_name
 from catalog.embedded.binaries import Binaries
-from catalog.embedded.places import ClusterPlace
+from catalog.embedded.places import ClusterPlace, sync_folder
 from catalog.errors import ConfigurationError, ServerFailed
 
 #: The superuser of the cluster, for what the role `headwater` may not do.
@@ -99,10 +99,7 @@ def create_cluster(place: ClusterPlace, binaries: Binaries, account: ServerAccou
     if code != 0:
         raise ServerFailed(f"initdb could not make a cluster in {parent} (exit code {code}): {said[-2000:]}")
     fresh.rename(place.cluster)
-    _sync_folder(parent)
-    if place.link is not None:
-        place.link.symlink_to(place.cluster)
-        _sync_folder(place.link.parent)
+    sync_folder(parent)
 
 
 def configure_cluster(cluster: Path, binaries: Binaries, account: ServerAccount) -> None:
@@ -140,11 +137,3 @@ def _write(file: Path, content: str, account: ServerAccount) -> None:
         opened.flush()
         os.fsync(opened.fileno())
     fresh.rename(file)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -27,7 +27,7 @@ class ClusterPlace:
     cluster: Path
     #: Begins the name of every unfinished cluster of this data folder.
     stem: str
-    #: Symbolic link in the data folder, made once the cluster exists; none where the cluster itself is there.
+    #: Symbolic link in the data folder that is to lead to the cluster; none where that is settled.
     link: Path | None
 
     @property
@@ -44,6 +44,12 @@ class ClusterPlace:
         for unfinished in self.cluster.parent.glob(f"{self.stem}.new-*"):
             # An initdb that outlived its Headwater may still write there; what it leaves goes next time.
             shutil.rmtree(unfinished, ignore_errors=True)
+
+    def settle(self) -> None:
+        """Let the data folder lead to the cluster, which exists."""
+        if self.link is not None:
+            _plan(self.link).rename(self.link)
+            sync_folder(self.link.parent)
 
 
 def digest(path: Path) -> str:
@@ -73,8 +79,32 @@ def cluster_place(data_dir: Path, account: ServerAccount) -> ClusterPlace:
     if status is not None:
         return ClusterPlace(cluster, stem, None)
     _make_root_clusters(account)
+    return ClusterPlace(_planned_cluster(entry, stem), stem, entry)
+
+
+def _plan(link: Path) -> Path:
+    return link.with_name(f"{link.name}.new")
+
+
+def _planned_cluster(link: Path, stem: str) -> Path:
+    """Return where the first start makes the cluster; noted down, so that one after a kill goes on there."""
+    plan = _plan(link)
+    if plan.is_symlink() and plan.lstat().st_uid == 0 and plan.readlink().parent == ROOT_CLUSTERS:
+        return plan.readlink()
+    plan.unlink(missing_ok=True)
     # The random part keeps a new folder from meeting the cluster of a removed one of the same path.
-    return ClusterPlace(ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}", stem, entry)
+    cluster = ROOT_CLUSTERS / f"{stem}-{secrets.token_hex(4)}"
+    plan.symlink_to(cluster)
+    return cluster
+
+
+def sync_folder(folder: Path) -> None:
+    """Have the names in the folder on disk."""
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def _status(entry: Path, account: ServerAccount) -> os.stat_result | None:

@@ -122,6 +122,7 @@ class EmbeddedPostgreSQL:
             if not place.exists:
                 self._progress("creates the database")
                 create_cluster(place, binaries, account)
+            place.settle()
             self._lock_cluster(place.cluster)
             self._cluster = place.cluster
         configure_cluster(self._cluster, binaries, account)

@@ -120,6 +120,14 @@ def test_a_removed_data_folder_does_not_come_back(data_dir: Path) -> None:
         cluster.with_name(f"{cluster.name}.lock").unlink()
 
 
+def test_a_kill_between_the_making_of_a_cluster_and_its_link_leaves_one_cluster(data_dir: Path) -> None:
+    start_and_stop(data_dir, "CREATE TABLE kept ()")
+    link = data_dir / "postgresql"
+    link.rename(data_dir / "postgresql.new")  # as it is just before the link is set
+    assert start_and_stop(data_dir, "SELECT to_regclass('kept')::text") == [("kept",)]
+    assert not (data_dir / "postgresql.new").is_symlink()
+
+
 def test_a_link_that_somebody_else_planted_is_refused(data_dir: Path) -> None:
     start_and_stop(data_dir)
     planted = data_dir / "planted"
