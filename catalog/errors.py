@@ -56,6 +56,12 @@ class InvalidNodeId(InvalidInput):
     code = "invalid-node-id"
 
 
+class InvalidQuery(InvalidInput):
+    """The query is no GraphQL, or asks for what the schema does not have."""
+
+    code = "invalid-query"
+
+
 class QueryTooExpensive(InvalidInput):
     """The query asks for more than one answer may cost."""
 

@@ -19,6 +19,7 @@ from web.access.local_token import ensure_local_token
 from web.access.middleware import AccessMiddleware
 from web.access.routes import tokens_router
 from web.bootstrap import WebServices, conninfo
+from web.graphql.router import graphql_router
 from web.health import VERSION, health_router, read_readiness
 from web.ingest.body import BodyBudget
 from web.ingest.routes import ingest_router
@@ -102,6 +103,7 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
     app.include_router(health_router(ready, services.disk))
     standing = Probe(database, read_standing, seconds=STANDING_SECONDS, executor=probes)
     app.include_router(metrics_router(metrics, collector, standing))
+    app.include_router(graphql_router(services))
     contents = Probe(database, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
-    paths = ["/openapi.json", "/readyz", "/metrics", "/healthz"]
+    paths = ["/graphql", "/openapi.json", "/readyz", "/metrics", "/healthz"]
     app.include_router(start_page_router(contents, paths))

@@ -15,7 +15,9 @@ from web.graphql.cohort import Record, in_cohort
 from web.graphql.request import QueryRequest
 
 MAX_FIRST = 1000
+#: Rows of a list that stands at the root of a query, and of one below another thing.
 DEFAULT_FIRST = 100
+NESTED_FIRST = 20
 
 Member = TypeVar("Member", bound=Record)
 Parent = TypeVar("Parent", bound=Hashable)

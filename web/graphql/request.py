@@ -61,7 +61,7 @@ class Snapshot:
         try:
             with translated_errors():
                 return self._read(read)
-        except (QueryTimedOut, DatabaseUnavailable) as error:
+        except Exception as error:
             self._failure = error
             raise
 
@@ -76,7 +76,7 @@ class Snapshot:
             raise DatabaseUnavailable from error
 
 
-@dataclass(slots=True)
+@dataclass(slots=True, eq=False)
 class QueryRequest:
     """Everything that resolvers need; used by one thread at a time."""
 
@@ -125,6 +125,10 @@ class QueryRequest:
         if remaining <= 0:
             raise QueryTimedOut(f"expected the query to be answered within {self.seconds:g} s")
         return remaining
+
+    def stop(self) -> None:
+        """Let the time allowed be over; may be called by another thread."""
+        self.seconds = 0.0
 
     def check_time(self) -> None:
         """Raise `QueryTimedOut` where the time allowed is over."""

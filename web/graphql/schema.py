@@ -11,6 +11,9 @@ from web.graphql.scalars import CONFIG
 # Subscriptions will stand beside these two.
 SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
 
+#: The same schema as graphql-core has it.
+GRAPHQL_SCHEMA = SCHEMA._schema  # noqa: SLF001 - strawberry has no public name for what it builds
+
 
 def printed_schema() -> str:
     """Return the schema in GraphQL's own language."""

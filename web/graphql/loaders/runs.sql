@@ -23,7 +23,7 @@ CROSS JOIN LATERAL (
            AND (coalesce(ended_at, '0001-01-01Z'), id) < (%(after_at)s, %(after_id)s)
            AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))
          ORDER BY coalesce(ended_at, '0001-01-01Z') DESC, id DESC LIMIT %(limit)s)
-    ) AS both
+    ) AS found
     ORDER BY coalesce(started_at, ended_at, '0001-01-01Z') DESC, id DESC LIMIT %(limit)s
 ) AS r
 ORDER BY coalesce(r.started_at, r.ended_at, '0001-01-01Z') DESC, r.id DESC

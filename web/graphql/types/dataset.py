@@ -10,7 +10,7 @@ from web.graphql.loaders.datasets import aliases, dataset_fields, shown_names
 from web.graphql.loaders.neighbours import Neighbours as NeighboursRecord
 from web.graphql.loaders.neighbours import neighbours
 from web.graphql.loaders.versions import current_versions, version_pages
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, VersionRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
@@ -57,7 +57,7 @@ def _current_version(root: DatasetRecord) -> VersionRecord | None:
 
 def _versions(
     root: DatasetRecord,
-    first: int = DEFAULT_FIRST,
+    first: int = NESTED_FIRST,
     after: str | None = None,
     states: list[DatasetVersionState] | None = None,
 ) -> Page[VersionRecord]:
@@ -81,12 +81,12 @@ def _shown_name(root: DatasetRecord) -> DatasetRecord:
     return root.cohort.ask(shown_names).get(root.row_id, root)
 
 
-def _producers(root: DatasetRecord, first: int = DEFAULT_FIRST) -> NeighboursRecord:
+def _producers(root: DatasetRecord, first: int = NESTED_FIRST) -> NeighboursRecord:
     """The jobs that write it now."""
     return root.cohort.ask(neighbours, Direction.UPSTREAM, first)[root.row_id]
 
 
-def _consumers(root: DatasetRecord, first: int = DEFAULT_FIRST) -> NeighboursRecord:
+def _consumers(root: DatasetRecord, first: int = NESTED_FIRST) -> NeighboursRecord:
     """The jobs that read it now."""
     return root.cohort.ask(neighbours, Direction.DOWNSTREAM, first)[root.row_id]
 
@@ -98,8 +98,8 @@ class Dataset:
     id: strawberry.ID = plain("Its node id, dataset:NAMESPACE:NAME.")
     namespace: str = plain("Where it is.")
     name: str = plain("Its name there.")
-    first_seen_at: dt.datetime = plain("Event time of the first event that named it.")
-    position: Long = plain("Ledger position of that event.")
+    first_seen_at: dt.datetime = plain("When it was first heard of.")
+    position: Long = plain("Ledger position of the fact that first named it.")
     shown_name = resolved(_shown_name, DatasetType)
     aliases = resolved(_aliases, list[DatasetAlias])
     fields = resolved(_fields, list[SchemaField] | None)

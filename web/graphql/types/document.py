@@ -6,7 +6,7 @@ from strawberry.scalars import JSON
 
 from web.graphql.connections import Connection
 from web.graphql.loaders.documents import document_key, history_pages
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import DocumentRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
@@ -14,7 +14,7 @@ from web.graphql.types.references import DocumentType
 
 
 def _history(
-    root: DocumentRecord, first: int = DEFAULT_FIRST, after: str | None = None
+    root: DocumentRecord, first: int = NESTED_FIRST, after: str | None = None
 ) -> Page[DocumentRecord]:
     """All versions of the document, newest first."""
     return root.cohort.ask(history_pages, first, after)[document_key(root)]

@@ -9,7 +9,7 @@ from web.graphql.connections import Connection
 from web.graphql.loaders.jobs import job_inputs, job_outputs, parents
 from web.graphql.loaders.pipelines import pipelines_of_jobs
 from web.graphql.loaders.runs import latest_runs, run_pages_of_jobs
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord, RunRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
@@ -24,7 +24,7 @@ def _latest_run(root: JobRecord) -> RunRecord | None:
 
 def _runs(
     root: JobRecord,
-    first: int = DEFAULT_FIRST,
+    first: int = NESTED_FIRST,
     after: str | None = None,
     states: list[RunEventType] | None = None,
 ) -> Page[RunRecord]:
@@ -62,8 +62,8 @@ class Job:
     id: strawberry.ID = plain("Its node id, job:NAMESPACE:NAME.")
     namespace: str = plain("Where it runs.")
     name: str = plain("Its name there.")
-    first_seen_at: dt.datetime = plain("Event time of the first event that named it.")
-    position: Long = plain("Ledger position of that event.")
+    first_seen_at: dt.datetime = plain("When it was first heard of.")
+    position: Long = plain("Ledger position of the fact that first named it.")
     shape_at: dt.datetime | None = plain(
         "Since when it reads and writes what it does now; null where nobody told."
     )

@@ -18,7 +18,7 @@ from web.graphql.loaders.jobs import jobs_reported
 from web.graphql.loaders.pipeline_runs import latest_pipeline_runs, run_pages_of_pipelines
 from web.graphql.loaders.pipelines import conditions
 from web.graphql.loaders.warnings import pipeline_warnings
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import (
     DatasetRecord,
     DecisionRecord,
@@ -216,7 +216,7 @@ def _document(root: PipelineRecord) -> DocumentRecord | None:
 
 
 def _history(
-    root: PipelineRecord, first: int = DEFAULT_FIRST, after: str | None = None
+    root: PipelineRecord, first: int = NESTED_FIRST, after: str | None = None
 ) -> Page[DocumentRecord]:
     """All versions of its document, newest first."""
     return root.cohort.ask(history_pages, first, after)[document_key(root)]
@@ -253,7 +253,7 @@ def _latest_run(root: PipelineRecord) -> PipelineRunRecord | None:
 
 def _runs(
     root: PipelineRecord,
-    first: int = DEFAULT_FIRST,
+    first: int = NESTED_FIRST,
     after: str | None = None,
     states: list[RunState] | None = None,
 ) -> Page[PipelineRunRecord]:
@@ -263,7 +263,7 @@ def _runs(
 
 
 def _decisions(
-    root: PipelineRecord, first: int = DEFAULT_FIRST, after: str | None = None
+    root: PipelineRecord, first: int = NESTED_FIRST, after: str | None = None
 ) -> Page[DecisionRecord]:
     """The decisions about it, latest first."""
     return root.cohort.ask(decision_pages, first, after)[root.name]

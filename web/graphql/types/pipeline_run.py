@@ -14,7 +14,7 @@ from web.graphql.loaders.pipeline_runs import attempts, output_pages, transition
 from web.graphql.loaders.pipelines import pipelines_of_members
 from web.graphql.loaders.runs import runs_of_members
 from web.graphql.loaders.versions import consumed_pages
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import (
     AttemptRecord,
     CauseRecord,
@@ -144,14 +144,14 @@ def _attempts(root: PipelineRunRecord) -> list[AttemptRecord]:
 
 
 def _consumed_versions(
-    root: PipelineRunRecord, first: int = DEFAULT_FIRST, after: str | None = None
+    root: PipelineRunRecord, first: int = NESTED_FIRST, after: str | None = None
 ) -> Page[VersionRecord]:
     """The versions that it took from its queues, in the order in which they came."""
     return root.cohort.ask(consumed_pages, first, after)[root.row_id]
 
 
 def _outputs(
-    root: PipelineRunRecord, first: int = DEFAULT_FIRST, after: str | None = None
+    root: PipelineRunRecord, first: int = NESTED_FIRST, after: str | None = None
 ) -> Page[VersionRecord]:
     """The versions made by it or by a run that was started within it, oldest first."""
     return root.cohort.ask(output_pages, first, after)[root.row_id]

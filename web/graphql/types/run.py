@@ -19,7 +19,7 @@ from web.graphql.loaders.runs import (
     run_outputs,
 )
 from web.graphql.loaders.versions import consumed_by_runs, versions_of_runs
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import (
     ConsumedVersionsRecord,
     DatasetRecord,
@@ -114,7 +114,7 @@ def _root_run(root: RunRecord) -> RunRecord | None:
     return root if root.root_id == root.row_id else root.cohort.ask(root_runs).get(root.root_id)
 
 
-def _children(root: RunRecord, first: int = DEFAULT_FIRST, after: str | None = None) -> Page[RunRecord]:
+def _children(root: RunRecord, first: int = NESTED_FIRST, after: str | None = None) -> Page[RunRecord]:
     """The runs that it started, latest first."""
     return root.cohort.ask(child_pages, first, after)[root.row_id]
 
@@ -139,7 +139,7 @@ def _consumed_versions(root: RunRecord) -> ConsumedVersionsRecord | None:
     return root.cohort.ask(consumed_by_runs).get(root.row_id)
 
 
-def _events(root: RunRecord, first: int = 20, after: str | None = None) -> Page[FactRecord]:
+def _events(root: RunRecord, first: int = NESTED_FIRST, after: str | None = None) -> Page[FactRecord]:
     """The facts that name it, in ledger order; a page ends early where their bodies are large."""
     return root.cohort.ask(fact_pages, first, after)[root.row_id]
 

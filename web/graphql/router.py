@@ -1,0 +1,131 @@
+"""`/graphql`: questions and commands as JSON by POST, and a page to write them on by GET."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from typing import Any
+
+import orjson
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from catalog.errors import HeadwaterError, InvalidInput, InvalidJson, UnsupportedMediaType
+from web.access import Permission, Principal, require
+from web.access.middleware import is_json
+from web.bootstrap import WebServices
+from web.graphql.execution import Answer, GraphQLService, Question
+from web.graphql.page import PAGE, page_file
+from web.ingest.body import read_body
+from web.problems import RETRY_AFTER_SECONDS
+
+PATH = "/graphql"
+#: Largest body of a question, in bytes; documents to apply come in it.
+MAX_BODY_BYTES = 16 * 1024 * 1024
+
+POSITION_HEADER = "Headwater-Position"
+MIN_POSITION_HEADER = "Headwater-Min-Position"
+
+
+def graphql_router(services: WebServices) -> APIRouter:
+    """Return the routes; threads of their own end with the application."""
+    service = GraphQLService(
+        engine=services.engine,
+        graph=services.graph,
+        settings=services.settings,
+        waiter=services.waiter,
+        commands=services.commands,
+    )
+
+    @asynccontextmanager
+    async def lifespan(_app: Any) -> AsyncIterator[None]:
+        try:
+            yield
+        finally:
+            service.close()
+
+    async def post_question(request: Request) -> Response:
+        """Answer a question or a command; what goes wrong stands in the answer's `errors`."""
+        require(request, Permission.READ)
+
+        def authorise(permission: Permission) -> Principal:
+            return require(request, permission)
+
+        try:
+            question = await _question(request)
+        except HeadwaterError as error:
+            return _response(Answer.refused(error))
+        return _response(await service.answer(question, authorise))
+
+    async def get_page(request: Request) -> Response:
+        """Give the page, on which people write questions."""
+        require(request, Permission.READ)
+        return page_file(PAGE)
+
+    async def get_page_file(request: Request) -> Response:
+        """Give what the page loads."""
+        return page_file(request.path_params["name"])
+
+    router = APIRouter(lifespan=lifespan)
+    # Plain routes: the framework's own reading of parameters would cost more than a small answer.
+    router.add_route(PATH, post_question, methods=["POST"], include_in_schema=False)
+    router.add_route(PATH, get_page, methods=["GET"], include_in_schema=False)
+    router.add_route(f"{PATH}/{{name}}", get_page_file, methods=["GET"], include_in_schema=False)
+    return router
+
+
+async def _question(request: Request) -> Question:
+    content_type = request.headers.get("content-type", "")
+    if not is_json(content_type):
+        raise UnsupportedMediaType(
+            f"expected content of type application/json, found {content_type or 'none'}"
+        )
+    body = await read_body(request, MAX_BODY_BYTES)
+    try:
+        value = orjson.loads(body)
+    except orjson.JSONDecodeError as error:
+        raise InvalidJson(f"the body is not JSON: {error}"[:500]) from error
+    if not isinstance(value, dict):
+        raise InvalidInput("expected an object with `query`: lists of questions are not taken")
+    query, variables, name = value.get("query"), value.get("variables"), value.get("operationName")
+    if not isinstance(query, str) or not query.strip():
+        raise InvalidInput("expected `query` to be a text", pointer="/query")
+    if variables is not None and not isinstance(variables, dict):
+        raise InvalidInput("expected `variables` to be an object", pointer="/variables")
+    if name is not None and not isinstance(name, str):
+        raise InvalidInput("expected `operationName` to be a text", pointer="/operationName")
+    # The six characters may also stand for a backslash before the letter u, so they are only a hint.
+    if b"\\u0000" in body and _holds_nul(variables):
+        raise InvalidInput("expected text without NUL characters", pointer="/variables")
+    return Question(query, variables or {}, name, _min_position(request))
+
+
+def _holds_nul(value: Any) -> bool:
+    match value:
+        case str():
+            return "\0" in value
+        case dict():
+            return any(_holds_nul(key) or _holds_nul(item) for key, item in value.items())
+        case list():
+            return any(_holds_nul(item) for item in value)
+        case _:
+            return False
+
+
+def _min_position(request: Request) -> int:
+    text = request.headers.get(MIN_POSITION_HEADER)
+    if text is None:
+        return 0
+    if not text.isascii() or not text.isdigit() or len(text) > 18:
+        raise InvalidInput(
+            f"expected the header {MIN_POSITION_HEADER} to be a ledger position, found {text!r:.100}"
+        )
+    return int(text)
+
+
+def _response(answer: Answer) -> Response:
+    headers = {}
+    if answer.position is not None:
+        headers[POSITION_HEADER] = str(answer.position)
+    if answer.status == 503:
+        headers["Retry-After"] = str(RETRY_AFTER_SECONDS)
+    return Response(answer.body, status_code=answer.status, media_type="application/json", headers=headers)

@@ -1,0 +1,134 @@
+"use strict";
+
+const EXAMPLES = [
+  ["Standing", "{\n  status {\n    position\n    lag { facts seconds }\n    counts { datasets jobs runs pipelines }\n  }\n}\n", {}],
+  [
+    "Lineage of a dataset",
+    "query Lineage($node: ID!) {\n  lineage(nodeId: $node, direction: DOWNSTREAM, depth: 5) {\n    nodes { id kind }\n    edges { origin destination }\n    completeness { complete reason frontier }\n    position\n  }\n}\n",
+    { node: "dataset:NAMESPACE:NAME" },
+  ],
+  ["Datasets", "{\n  datasets(first: 20) {\n    nodes { id currentVersion { time state rowCount } }\n    pageInfo { hasNextPage endCursor }\n  }\n}\n", {}],
+  ["Pipelines and what they wait for", "{\n  pipelines {\n    nodes {\n      name\n      state\n      condition { satisfied waitingFor descendants { level label satisfied since } }\n      latestRun { number state reason }\n    }\n  }\n}\n", {}],
+  ["Why a run exists", "query Why($run: ID!) {\n  pipelineRun(id: $run) {\n    number\n    state\n    reason\n    causes { nodes { level kind text at } complete reason }\n  }\n}\n", { run: "UUID" }],
+];
+
+const element = (id) => document.getElementById(id);
+let asking = null;
+
+async function ask(query, variables, operationName, signal) {
+  const headers = { "Content-Type": "application/json" };
+  const token = element("token").value.trim();
+  if (token) headers.Authorization = `Bearer ${token}`;
+  const body = JSON.stringify({ query, variables, operationName: operationName || null });
+  return fetch("/graphql", { method: "POST", headers, body, signal, credentials: "omit" });
+}
+
+function say(text, failed) {
+  element("status").textContent = text;
+  element("status").className = failed ? "failed" : "quiet";
+}
+
+async function run() {
+  let variables = {};
+  const text = element("variables").value.trim();
+  try {
+    if (text) variables = JSON.parse(text);
+  } catch (error) {
+    say(`The variables are not JSON: ${error.message}`, true);
+    element("variables").focus();
+    return;
+  }
+  if (asking) asking.abort();
+  const controller = new AbortController();
+  asking = controller;
+  element("run").disabled = true;
+  say("Asking …", false);
+  const started = performance.now();
+  try {
+    const response = await ask(element("query").value, variables, element("operation").value.trim(), controller.signal);
+    const answer = await response.text();
+    const took = Math.round(performance.now() - started);
+    let failed = !response.ok;
+    try {
+      const value = JSON.parse(answer);
+      failed = failed || Boolean(value.errors);
+      element("answer").textContent = JSON.stringify(value, null, 2);
+    } catch {
+      element("answer").textContent = answer;
+    }
+    const position = response.headers.get("Headwater-Position");
+    say(`${failed ? "With errors" : "Answered"}: status ${response.status}, ${took} ms${position ? `, at position ${position}` : ""}.`, failed);
+  } catch (error) {
+    if (error.name !== "AbortError") say(`The server cannot be reached: ${error.message}`, true);
+  } finally {
+    if (asking === controller) {
+      asking = null;
+      element("run").disabled = false;
+    }
+  }
+}
+
+function show(example) {
+  element("query").value = example[1];
+  element("variables").value = Object.keys(example[2]).length ? JSON.stringify(example[2], null, 2) : "";
+}
+
+function typeText(type) {
+  if (type.kind === "NON_NULL") return `${typeText(type.ofType)}!`;
+  if (type.kind === "LIST") return `[${typeText(type.ofType)}]`;
+  return type.name;
+}
+
+function described(list, term, description) {
+  const title = document.createElement("dt");
+  title.textContent = term;
+  const text = document.createElement("dd");
+  text.textContent = description || "";
+  list.append(title, text);
+}
+
+function showType(type) {
+  const list = document.createElement("dl");
+  for (const field of type.fields || type.inputFields || []) {
+    const given = (field.args || []).map((argument) => `${argument.name}: ${typeText(argument.type)}`).join(", ");
+    described(list, `${field.name}${given ? `(${given})` : ""}: ${typeText(field.type)}`, field.description);
+  }
+  for (const value of type.enumValues || []) described(list, value.name, value.description);
+  const about = document.createElement("p");
+  about.textContent = type.description || "";
+  element("fields").replaceChildren(about, list);
+}
+
+async function readSchema() {
+  const reference = "kind name ofType { kind name ofType { kind name ofType { kind name } } }";
+  const value = `name description type { ${reference} }`;
+  const query = `{ __schema { types { kind name description fields { ${value} args { ${value} } } inputFields { ${value} } enumValues { name description } } } }`;
+  try {
+    const response = await ask(query, {}, null);
+    const answer = await response.json();
+    const types = answer.data.__schema.types.filter((type) => !type.name.startsWith("__"));
+    const first = { Query: 0, Mutation: 1 };
+    const rank = (type) => first[type.name] ?? 2;
+    types.sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
+    for (const type of types) element("type").append(new Option(type.name, type.name));
+    element("type").addEventListener("change", () => showType(types[element("type").selectedIndex]));
+    showType(types[0]);
+  } catch {
+    element("fields").textContent = "The schema cannot be read just now.";
+  }
+}
+
+element("question").addEventListener("submit", (event) => {
+  event.preventDefault();
+  run();
+});
+document.addEventListener("keydown", (event) => {
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
+    event.preventDefault();
+    run();
+  }
+});
+EXAMPLES.forEach((example, index) => element("example").append(new Option(example[0], String(index))));
+element("example").addEventListener("change", () => show(EXAMPLES[element("example").selectedIndex]));
+show(EXAMPLES[0]);
+readSchema();
