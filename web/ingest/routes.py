@@ -23,6 +23,7 @@ from catalog.openlineage.receive import (
     receive_batch,
     receive_event,
 )
+from catalog.openlineage.redaction import redact_text
 from catalog.openlineage.times import parse_time
 from web.access import Permission, require
 from web.access.middleware import is_json
@@ -157,7 +158,7 @@ def ingest_router(
             disk.check()
             report = _report(await _decoded(request, MAX_REPORT_BYTES, held))
             fact = version_report(
-                DatasetKey(report.dataset.namespace, report.dataset.name),
+                DatasetKey(redact_text(report.dataset.namespace), redact_text(report.dataset.name)),
                 actor=principal.name,
                 time=report.time or dt.datetime.now(dt.UTC),
                 key=report.idempotency_key,
