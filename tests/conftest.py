@@ -4,6 +4,7 @@ import os
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 import structlog
 from sqlalchemy import Engine
@@ -11,6 +12,12 @@ from sqlalchemy import Engine
 from catalog.database import create_database_engine
 from catalog.migrations import migrate
 from tests.services.postgresql import drop_database, embedded_cluster, fresh_database
+
+# A loaded machine is no reason to fail an example.
+hypothesis.settings.register_profile(
+    "suite", deadline=None, suppress_health_check=[hypothesis.HealthCheck.too_slow]
+)
+hypothesis.settings.load_profile("suite")
 
 PROJECT = Path(__file__).parent.parent
 DATA = Path(os.environ.get("HEADWATER_TEST_DATA", PROJECT.parent / "shared" / "data"))
