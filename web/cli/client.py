@@ -1,8 +1,8 @@
 """The one client of a server: HTTP and GraphQL, its token, repetition of what may be repeated, errors as ours."""
 
-import datetime as dt
 import ipaddress
 import json
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -19,6 +19,8 @@ from catalog.errors import (
     ConfigurationError,
     Forbidden,
     HeadwaterError,
+    PositionNotReached,
+    QueryTimedOut,
     RefusedByServer,
     Unauthenticated,
     Unavailable,
@@ -37,9 +39,10 @@ DEFAULT_URL = "http://127.0.0.1:8642"
 CONNECT_SECONDS = 5.0
 #: A server waits ten seconds for the verdict on a command and fifteen for an answer.
 ANSWER_SECONDS = 60.0
-#: How often and how long an idempotent request is repeated; a person waits at the other end.
-ATTEMPTS = 5
+#: How long an idempotent request is repeated while the server says that it is not able to; a person waits.
 PATIENCE_SECONDS = 10.0
+#: How long while nobody answers: long enough for a process that is replaced.
+UNREACHABLE_SECONDS = 2.0
 
 JSON = "application/json"
 
@@ -185,16 +188,18 @@ class Client:
         raise UnexpectedAnswer
 
     def _attempts(self) -> Iterator[Any]:
-        return iter(
-            stamina.retry_context(
-                on=_wait_before_next,
-                attempts=ATTEMPTS,
-                timeout=PATIENCE_SECONDS,
-                wait_initial=0.2,
-                wait_max=2.0,
-                wait_jitter=0.2,
+        began = time.monotonic()
+
+        def may_pass(error: Exception) -> bool:
+            if isinstance(error, Unreachable):
+                return time.monotonic() - began < UNREACHABLE_SECONDS
+            # What took its whole time will take it again.
+            return isinstance(error, Unavailable) and not isinstance(
+                error, PositionNotReached | QueryTimedOut
             )
-        )
+
+        waits = {"wait_initial": 0.1, "wait_max": 1.0, "wait_jitter": 0.1}
+        return iter(stamina.retry_context(on=may_pass, attempts=None, timeout=PATIENCE_SECONDS, **waits))
 
     def _send(self, method: str, path: str, body: bytes | None) -> Answer:
         try:
@@ -210,10 +215,6 @@ class Client:
         if isinstance(error, httpx.ConnectError):
             return f"nothing answers at {self.url} ({reason}): start a server with `headwater up`, or give its --url"
         return f"the server at {self.url} did not answer ({reason}); send the command again later"
-
-
-def _wait_before_next(error: Exception) -> bool | dt.timedelta:
-    return isinstance(error, Unavailable)
 
 
 def _checked(answer: Answer) -> Answer:
@@ -234,9 +235,10 @@ def _checked(answer: Answer) -> Answer:
 def _data(answer: Answer) -> dict[str, Any]:
     found = answer.json() if "json" in answer.headers.get("content-type", "") else None
     if not isinstance(found, dict) or not (found.keys() & {"data", "errors"}):
-        _checked(answer)
+        if answer.status != 404:
+            _checked(answer)
         raise UnexpectedAnswer(
-            "expected an answer of GraphQL, found something else: is this a Headwater server?"
+            f"expected an answer of GraphQL, found status {answer.status}: is this a Headwater?"
         )
     if errors := found.get("errors"):
         first = errors[0]
@@ -264,5 +266,4 @@ def connected(url: str | None, data_dir: Path | None) -> Iterator[Client]:
 
 def _tell_retry(details: stamina.instrumentation.RetryDetails) -> None:
     if details.retry_num == 1:
-        reason = details.caused_by
-        say(f"{reason}; tries again for up to {PATIENCE_SECONDS:.0f} s")
+        say("the server does not answer yet; tries again")
