@@ -1,0 +1,127 @@
+"""Heads of requests are bounded in time as well as in size."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+import uvicorn
+from uvicorn.server import ServerState
+
+import web.http_protocol
+from web.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+
+REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+PATIENCE = 0.4
+
+Scenario = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
+
+
+async def hello(_scope: Any, _receive: Any, send: Any) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
+    await send({"type": "http.response.body", "body": b"hello"})
+
+
+@pytest.fixture
+def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], None]:
+    """Run a scenario on a connection to a server that waits `PATIENCE` seconds for a head."""
+    monkeypatch.setattr(web.http_protocol, "HEAD_SECONDS", PATIENCE)
+    config = uvicorn.Config(
+        hello, http=BoundedHttpProtocol, lifespan="off", log_config=None, timeout_keep_alive=60
+    )
+    config.load()
+
+    async def serve(scenario: Scenario) -> None:
+        loop, state = asyncio.get_running_loop(), ServerState()
+        server = await loop.create_server(
+            lambda: BoundedHttpProtocol(config=config, server_state=state, app_state={}, _loop=loop),
+            "127.0.0.1",
+            0,
+        )
+        async with server:
+            reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+            await scenario(reader, writer)
+            writer.close()
+            await writer.wait_closed()
+            # The server hears of the end a little later.
+            await asyncio.sleep(0.05)
+            assert not state.connections
+
+    return lambda scenario: asyncio.run(serve(scenario))
+
+
+async def is_closed_after_patience(reader: asyncio.StreamReader) -> bool:
+    started = time.monotonic()
+    assert await asyncio.wait_for(reader.read(), 5) == b""
+    return PATIENCE * 0.8 < time.monotonic() - started < PATIENCE * 5
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    return await reader.readuntil(b"hello")
+
+
+def test_a_connection_that_says_nothing_is_closed(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, _writer: asyncio.StreamWriter) -> None:
+        assert await is_closed_after_patience(reader)
+
+    connected(scenario)
+
+
+def test_a_head_that_never_ends_is_closed_however_lively(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def drip() -> None:
+            while True:
+                writer.write(b"X-Drip: 1\r\n")
+                await asyncio.sleep(0.05)
+
+        writer.write(REQUEST.removesuffix(b"\r\n"))
+        dripping = asyncio.create_task(drip())
+        assert await is_closed_after_patience(reader)
+        dripping.cancel()
+
+    connected(scenario)
+
+
+def test_a_second_head_has_its_own_time(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST)
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+        # Between requests a connection may rest for longer.
+        await asyncio.sleep(PATIENCE * 1.5)
+        writer.write(REQUEST)
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+        writer.write(REQUEST[:20])
+        assert await is_closed_after_patience(reader)
+
+    connected(scenario)
+
+
+def test_a_head_in_pieces_is_a_head(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for byte in REQUEST:
+            writer.write(bytes([byte]))
+            await asyncio.sleep(0.002)
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+
+    connected(scenario)
+
+
+@pytest.mark.parametrize(("further", "status"), [(1024, b"200"), (4096, b"431")])
+def test_a_large_head_is_taken_up_to_the_limit(
+    connected: Callable[[Scenario], None], further: int, status: bytes
+) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST.removesuffix(b"\r\n"))
+        for _ in range(MAX_HEAD_BYTES // 1024 - 2):
+            writer.write(b"X: " + b"x" * 1019 + b"\r\n")
+        await writer.drain()
+        await asyncio.sleep(0.1)
+        writer.write(b"X: " + b"x" * (further - 5))
+        await asyncio.sleep(0.1)
+        if status == b"200":
+            writer.write(b"\r\n\r\n")
+        assert (await reader.readline()).startswith(b"HTTP/1.1 " + status)
+        assert (await reader.readuntil(b"\r\n\r\n")).count(b"content-length") == 1
+
+    connected(scenario)
