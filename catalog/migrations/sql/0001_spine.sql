@@ -104,6 +104,9 @@ CREATE TABLE dataset (
     position      bigint      NOT NULL
 );
 
+-- Lists go by name; a name may be too long for a B-tree, so its beginning stands for it.
+CREATE INDEX dataset_listed ON dataset (left(namespace, 256), left(name, 256), id);
+
 CREATE TABLE job (
     id            uuid        NOT NULL PRIMARY KEY,
     namespace     text        NOT NULL,
@@ -116,12 +119,15 @@ CREATE TABLE job (
     shape_hash     bytea
 );
 
+CREATE INDEX job_listed ON job (left(namespace, 256), left(name, 256), id);
+
 CREATE TABLE job_parent (
     job_id    uuid        NOT NULL,
     parent_id uuid        NOT NULL,
     since     timestamptz NOT NULL,
     PRIMARY KEY (job_id, parent_id)
 );
+CREATE INDEX job_parent_parent_id ON job_parent (parent_id);
 
 CREATE TABLE shape (
     hash bytea NOT NULL PRIMARY KEY,
