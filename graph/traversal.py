@@ -1,7 +1,8 @@
 """The walk over a stored graph, level by level, for adapters that give neighbours of many vertices at once.
 
-What is visited is said declaratively in `graph.reference`; this is the quick form. Vertices are integers: a node's id,
-whose low `STEP_BITS` bits are 0, plus the number of a hidden step of the node.
+What is visited is said declaratively in `graph.reference`; this is the quick form. Vertices are integers: the id of a
+node, and above its bits the number of a hidden step of it. (The other way round sets would be slow: Python finds the
+place of an integer by its low bits.)
 """
 
 import itertools
@@ -12,8 +13,10 @@ from typing import NamedTuple, Protocol
 
 from graph.model import Direction, EdgeKind, Incomplete
 
-STEP_BITS = 20
-NODE_MASK = -1 << STEP_BITS
+#: Ids of nodes are below 2 to this power, numbers of steps below 2 to what is left of 63.
+NODE_BITS = 43
+NODE_MASK = (1 << NODE_BITS) - 1
+STEPS = 1 << (63 - NODE_BITS)
 
 #: Vertices in one question to the adapter: between two of them the walk looks at its deadline.
 SLICE = 20_000

@@ -50,7 +50,7 @@ def verify(
 ) -> Verification:
     """Compare a stored graph with what the observations make of the reference model.
 
-    Keeps the model in memory: about 2 KiB for each job of six edges.
+    Keeps the model in memory: about 5 KiB for each job of six edges.
     """
     model = MemoryGraph()
     remaining = iter(observations)

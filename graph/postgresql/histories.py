@@ -20,8 +20,9 @@ from graph.intervals import Point, coalesce, outside, tile, within
 from graph.model import Node, Span, Vertex
 from graph.postgresql.nodes import NodeRows
 from graph.postgresql.rows import EdgeRow
-from graph.postgresql.tables import EDGE_KIND_NUMBERS, STEPS
+from graph.postgresql.tables import EDGE_KIND_NUMBERS
 from graph.steps import ShapeEdge, shape_edges
+from graph.traversal import NODE_BITS, STEPS
 
 QUERIES = load_queries(Path(__file__).with_name("write.sql"))
 
@@ -189,4 +190,4 @@ class JobHistories:
             raise HeadwaterError(
                 f"expected fewer than {STEPS} flows in the lineage of {vertex.node.id[:200]}, found {vertex.step}"
             )
-        return self._nodes.ids[vertex.node] + vertex.step
+        return self._nodes.ids[vertex.node] | vertex.step << NODE_BITS

@@ -20,14 +20,12 @@ SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan',
 SELECT id, namespace, name FROM graph_node WHERE generation = %(generation)s AND key = ANY(%(keys)b::uuid[])
 
 -- name: steps
--- The hidden steps of a job: the vertices between its id and the next.
-SELECT DISTINCT v FROM (
-    SELECT origin AS v FROM graph_edge
-    WHERE origin > %(id)s AND origin < %(next_id)s AND valid_to IS NULL
+-- The hidden steps of a job: only its own shapes have edges that end there.
+SELECT DISTINCT vertex FROM (
+    SELECT origin AS vertex FROM graph_edge WHERE owner = %(id)s AND valid_to IS NULL
     UNION ALL
-    SELECT destination FROM graph_edge
-    WHERE destination > %(id)s AND destination < %(next_id)s AND valid_to IS NULL
-) AS vertices
+    SELECT destination FROM graph_edge WHERE owner = %(id)s AND valid_to IS NULL
+) AS ends WHERE vertex <> %(id)s AND vertex & %(mask)s = %(id)s
 
 -- name: downstream
 SELECT array_agg(destination) FILTER (WHERE kind <> 5), array_agg(destination) FILTER (WHERE kind = 5)
@@ -62,8 +60,8 @@ SELECT kind, namespace, name FROM graph_node WHERE generation = %(generation)s
 
 -- name: all_edges
 -- An alias stands in both directions; the one from its owner is told.
-SELECT e.kind, w.kind, w.namespace, w.name, o.kind, o.namespace, o.name, e.origin - o.id,
-       d.kind, d.namespace, d.name, e.destination - d.id, e.valid_from, e.valid_to, e.type
+SELECT e.kind, w.kind, w.namespace, w.name, o.kind, o.namespace, o.name, e.origin >> %(shift)s,
+       d.kind, d.namespace, d.name, e.destination >> %(shift)s, e.valid_from, e.valid_to, e.type
 FROM graph_edge e
 JOIN graph_node w ON w.id = e.owner
 JOIN graph_node o ON o.id = e.origin & %(mask)s

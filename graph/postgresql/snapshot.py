@@ -16,8 +16,8 @@ from catalog.queries import load_queries
 from graph.mentions import mentions
 from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
 from graph.postgresql.arrays import Ids, ids_cursor
-from graph.postgresql.tables import EDGE_KINDS, STEPS
-from graph.traversal import NODE_MASK, Edges, Neighbours
+from graph.postgresql.tables import EDGE_KINDS
+from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
 
 QUERIES = load_queries(Path(__file__).with_name("read.sql"))
 
@@ -62,7 +62,7 @@ class Snapshot:
         """Return where a walk from the node starts: at the node and, for a job, at every step of it."""
         if found.node.kind is NodeKind.DATASET:
             return [found.id]
-        return [found.id, *(row[0] for row in self._all("steps", id=found.id, next_id=found.id + STEPS))]
+        return [found.id, *(row[0] for row in self._all("steps", id=found.id, mask=NODE_MASK))]
 
     def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
         """Return what lies one step from the vertices in the direction."""
@@ -103,7 +103,9 @@ class Snapshot:
 
     def all_edges(self) -> Iterator[HeldEdge]:
         """Give every edge with its interval once."""
-        for row in self.stream("edges", QUERIES["all_edges"], generation=self.generation, mask=NODE_MASK):
+        for row in self.stream(
+            "edges", QUERIES["all_edges"], generation=self.generation, mask=NODE_MASK, shift=NODE_BITS
+        ):
             owner, origin, destination = (Node(NodeKind(row[at]), *row[at + 1 : at + 3]) for at in (1, 4, 8))
             yield HeldEdge(
                 EDGE_KINDS[row[0]],

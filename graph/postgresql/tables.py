@@ -5,10 +5,6 @@ from sqlalchemy.dialects.postgresql import UUID
 
 from catalog.database import metadata
 from graph.model import EdgeKind
-from graph.traversal import STEP_BITS
-
-#: A vertex is a node's id plus the number of a hidden step of it, so the ids of nodes lie this far apart.
-STEPS = 1 << STEP_BITS
 
 #: Edge kinds as numbers: every edge and two of its indexes hold one.
 EDGE_KIND_NUMBERS = {
@@ -40,7 +36,7 @@ sa.Index(
 graph_node = sa.Table(
     "graph_node",
     metadata,
-    sa.Column("id", sa.BigInteger, sa.Identity(always=True, start=STEPS, increment=STEPS), primary_key=True),
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
     sa.Column("generation", sa.Integer, nullable=False),
     sa.Column("key", UUID(as_uuid=True), nullable=False),
     sa.Column("kind", sa.Text, nullable=False),

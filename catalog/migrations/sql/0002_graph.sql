@@ -9,9 +9,8 @@ CREATE TABLE graph_generation (
 CREATE UNIQUE INDEX graph_generation_current ON graph_generation (state) WHERE state = 'current';
 INSERT INTO graph_generation (number, state) VALUES (1, 'current');
 
--- A vertex is a node's id plus the number of a hidden step of it, so ids lie 2^20 apart.
 CREATE TABLE graph_node (
-    id         bigint  NOT NULL GENERATED ALWAYS AS IDENTITY (START 1048576 INCREMENT 1048576) PRIMARY KEY,
+    id         bigint  NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     generation integer NOT NULL,
     -- Made of kind, namespace and name, which may be too long for a B-tree; the same as in `dataset` and `job`.
     key        uuid    NOT NULL,
@@ -26,6 +25,7 @@ CREATE TABLE graph_edge (
     -- The node that it was observed of; a job's shapes decide about all edges that the job owns.
     owner       bigint      NOT NULL,
     kind        smallint    NOT NULL,
+    -- Vertices: the id of a node in the low 43 bits, the number of a hidden step of it above them.
     origin      bigint      NOT NULL,
     destination bigint      NOT NULL,
     valid_from  timestamptz NOT NULL,
