@@ -49,10 +49,13 @@ class GraphStore(GraphReader, Protocol):
         """
 
     def nodes(self) -> Iterator[Node]:
-        """Give every node once, in no order."""
+        """Give every node once, in no order; a snapshot is held until the end, or until the iterator is closed."""
 
     def edges(self) -> Iterator[HeldEdge]:
-        """Give every edge with its interval once, in no order; neighbouring intervals of one edge are one."""
+        """Give every edge with its interval once, in no order; neighbouring intervals of one edge are one.
+
+        A snapshot is held until the end, or until the iterator is closed.
+        """
 
     def digest(self) -> bytes:
         """Return 16 bytes that are equal for equal graphs (`graph.digest`), whatever way they came about."""
