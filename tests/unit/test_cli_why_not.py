@@ -1,0 +1,129 @@
+import io
+from typing import Any
+
+from rich.console import Console
+
+from web.cli.why_not import condition_tree, reasons
+
+IDLE = {"lag": {"facts": 0, "seconds": 0.0}, "parkedCount": 0}
+
+
+def part(level: int, label: str, *, kind: str = "DATASET", queued: int = 0, **parts: Any) -> dict[str, Any]:
+    satisfied = bool(queued)
+    return {
+        "level": level,
+        "kind": kind,
+        "label": label,
+        "satisfied": satisfied,
+        "since": None,
+        "durationSeconds": None,
+        "waitingFor": None if satisfied else f"a new version of {label}",
+        "queued": queued,
+        "descendants": [],
+        **parts,
+    }
+
+
+def pipeline(**parts: Any) -> dict[str, Any]:
+    return {
+        "name": "report",
+        "state": "ACTIVE",
+        "concurrency": 2,
+        "condition": part(0, "dataset:ns:a", queued=1),
+        "runs": {"nodes": [], "pageInfo": {"hasNextPage": False}},
+        **parts,
+    }
+
+
+def run(number: int, state: str) -> dict[str, Any]:
+    return {
+        "pipelineName": "report",
+        "number": number,
+        "state": state,
+        "reason": "because",
+        "dueAt": "2026-01-01T12:00:00Z",
+        "startedAt": None,
+    }
+
+
+def drawn(condition: dict[str, Any]) -> list[str]:
+    stream = io.StringIO()
+    Console(file=stream, width=1000, markup=False).print(condition_tree(condition))
+    return [line.rstrip() for line in stream.getvalue().splitlines()]
+
+
+def test_the_condition_is_a_tree_with_marks() -> None:
+    condition = part(0, "all of 2", kind="ALL", satisfied=False)
+    condition["descendants"] = [
+        part(1, "dataset:ns:a", queued=2, since="2026-01-01T12:00:00Z", durationSeconds=65.0),
+        part(1, "any of 2", kind="ANY", satisfied=False),
+        part(2, "dataset:ns:b", since="2026-01-01T11:00:00Z", durationSeconds=3665.0),
+        part(2, "dataset:ns:c"),
+    ]
+    assert drawn(condition) == [
+        "✗ all of 2",
+        "├── ✓ dataset:ns:a  2 versions queued, since 2026-01-01 12:00:00Z (1 min 5 s)",
+        "└── ✗ any of 2",
+        "    ├── ✗ dataset:ns:b  nothing queued, since 2026-01-01 11:00:00Z (1 h 1 min)",
+        "    └── ✗ dataset:ns:c  nothing queued",
+    ]
+
+
+def test_a_tree_that_goes_down_and_up_again() -> None:
+    condition = part(0, "any of 2", kind="ANY", satisfied=True)
+    condition["descendants"] = [
+        part(1, "all of 1", kind="ALL"),
+        part(2, "any of 1", kind="ANY"),
+        part(3, "dataset:ns:deep"),
+        part(1, "dataset:ns:shallow", queued=1),
+    ]
+    assert drawn(condition) == [
+        "✓ any of 2",
+        "├── ✗ all of 1",
+        "│   └── ✗ any of 1",
+        "│       └── ✗ dataset:ns:deep  nothing queued",
+        "└── ✓ dataset:ns:shallow  1 version queued",
+    ]
+
+
+def test_nothing_keeps_it() -> None:
+    assert reasons(pipeline(), IDLE) == ["nothing keeps it from starting"]
+
+
+def test_what_would_make_it_due() -> None:
+    waiting = pipeline(condition=part(0, "dataset:ns:a"))
+    assert reasons(waiting, IDLE) == ["would be due with a new version of dataset:ns:a"]
+
+
+def test_a_pause_is_told_with_the_way_out() -> None:
+    (line,) = reasons(pipeline(state="PAUSED"), IDLE)
+    assert line == "paused: versions queue up; `headwater resume report` lets it go on"
+
+
+def test_slots_that_are_taken_runs_that_wait_and_runs_that_are_held() -> None:
+    nodes = [run(1, "RUNNING"), run(2, "QUEUED"), run(3, "PENDING"), run(4, "HELD")]
+    busy = pipeline(runs={"nodes": nodes, "pageInfo": {"hasNextPage": False}})
+    taken, waiting, held = reasons(busy, IDLE)
+    assert taken.startswith(
+        "2 of 2 slots taken: report/1 running since 2026-01-01 12:00:00Z, report/2 queued"
+    )
+    assert waiting.startswith("waiting for a slot: report/3 pending")
+    assert held == "held: report/4: because"
+
+
+def test_facts_that_nobody_judged_and_records_that_were_parked() -> None:
+    behind = {"lag": {"facts": 3, "seconds": 61.0}, "parkedCount": 1}
+    lag, parked = reasons(pipeline(), behind)
+    assert lag == "3 facts not judged yet, the oldest for 1 min 1 s: is a worker running?"
+    assert parked.startswith("1 record parked")
+
+
+def test_a_deleted_pipeline_starts_nothing() -> None:
+    assert reasons(pipeline(state="DELETED", condition=None), IDLE) == ["deleted: it starts nothing any more"]
+
+
+def test_hostile_names_are_escaped() -> None:
+    text = "\n".join(drawn(part(0, "dataset:ns:\x1b[2J[red]")))
+    assert "\x1b" not in text
+    assert "[red]" in text
+    assert "\x1b" not in reasons(pipeline(condition=part(0, "\x1b[2J")), IDLE)[0]
