@@ -105,5 +105,4 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
     app.include_router(metrics_router(metrics, collector, standing))
     app.include_router(graphql_router(services))
     contents = Probe(database, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
-    paths = ["/graphql", "/openapi.json", "/readyz", "/metrics", "/healthz"]
-    app.include_router(start_page_router(contents, paths))
+    app.include_router(start_page_router(contents))

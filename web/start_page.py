@@ -1,7 +1,6 @@
 """`/`: a page that says what this is, what it holds and where its interfaces are. It loads nothing else."""
 
 import base64
-from collections.abc import Sequence
 from hashlib import sha256
 from html import escape
 from pathlib import Path
@@ -54,16 +53,15 @@ def _contents(contents: Contents | None) -> str:
     return f"<dl>{cells}</dl>{hint}"
 
 
-def _links(known: Sequence[str]) -> str:
+def _links() -> str:
     return "\n".join(
         f'<li><a href="{path}">{name}</a> <span class="quiet">{text}</span></li>'
         for path, name, text in _LINKS
-        if path in known
     )
 
 
-def start_page_router(probe: Probe[Contents], paths: Sequence[str]) -> APIRouter:
-    """Return the route of the page; `paths` are those that this server really has."""
+def start_page_router(probe: Probe[Contents]) -> APIRouter:
+    """Return the route of the page."""
     router = APIRouter(include_in_schema=False)
 
     @router.get("/", response_class=HTMLResponse)
@@ -77,7 +75,7 @@ def start_page_router(probe: Probe[Contents], paths: Sequence[str]) -> APIRouter
             style=_STYLE,
             version=escape(VERSION),
             contents=_contents(contents),
-            links=_links(paths),
+            links=_links(),
             url=escape(str(request.base_url).rstrip("/")),
         )
         return HTMLResponse(page, headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY})

@@ -227,7 +227,7 @@ def test_the_start_page_counts_what_is_there_and_loads_nothing(
             assert "<dt>Runs of jobs</dt><dd>1</dd>" in page
             assert not re.search(r"<script|<link|<img|src=|@import|url\(", page)
             links = re.findall(r'href="([^"]+)"', page)
-            assert {"/metrics", "/readyz"} <= set(links)
+            assert {"/graphql", "/metrics", "/readyz"} <= set(links)
             for link in links:
                 assert (await web.client.get(link)).status_code in {200, 503}, link
             assert 'lang="en"' in page
