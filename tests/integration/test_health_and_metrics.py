@@ -152,7 +152,10 @@ def test_metrics_count_what_came_in(database_url: str, tmp_path: Path) -> None:
             assert found[("headwater_ingest_group_facts_count", ())] == 3
             assert found[("headwater_ingest_group_facts_sum", ())] == 4
             assert found[("headwater_ingest_queue_bytes", ())] == 0
-            assert found[("headwater_database_connections_limit", ())] == 8
+            assert (
+                found[("headwater_database_connections_limit", ())]
+                >= found[("headwater_database_connections_used", ())]
+            )
             assert found[("process_resident_memory_bytes", ())] > 0
 
     asyncio.run(scenario())
