@@ -1,9 +1,10 @@
 """The job queue: how a job is enqueued in the transaction of the state that made it necessary (procrastinate)."""
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import psycopg
 from procrastinate import SyncPsycopgConnector
@@ -12,6 +13,8 @@ from procrastinate.manager import JobManager
 
 #: Queue of jobs that any worker with launchers may take; jobs about a claimed attempt go to its host's queue.
 LAUNCH_QUEUE = "launch"
+#: Attempts that one job launches at most: few enough that several workers share a large fan-out.
+LAUNCH_CHUNK = 8
 
 
 def host_queue(host: str) -> str:
@@ -30,6 +33,25 @@ class Job:
     queue: str
     arguments: Mapping[str, Any]
     at: dt.datetime | None = None
+
+
+class AttemptKey(NamedTuple):
+    """One attempt of one pipeline run."""
+
+    run_id: uuid.UUID
+    number: int
+
+
+def launch_job(
+    keys: Sequence[AttemptKey], *, queue: str = LAUNCH_QUEUE, at: dt.datetime | None = None
+) -> Job:
+    """Return the job that launches the attempts."""
+    return Job("headwater.launch", queue, {"attempts": [[str(key.run_id), key.number] for key in keys]}, at)
+
+
+def launch_jobs(keys: Sequence[AttemptKey]) -> list[Job]:
+    """Return jobs that launch the attempts, several each: what is claimed together costs one transaction."""
+    return [launch_job(keys[index : index + LAUNCH_CHUNK]) for index in range(0, len(keys), LAUNCH_CHUNK)]
 
 
 # Only the caller's connection is ever used, so the connector is never opened.

@@ -8,27 +8,26 @@ changed by the state follower alone.
 import asyncio
 import datetime as dt
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, assert_never
 
 import orjson
 import psycopg
-import structlog
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.documents.pipeline import Pipeline, SecretReference
+from catalog.errors import HeadwaterError, Unavailable
 from catalog.facts import FactKind, Outcome, attempt_claimed, attempt_ended, attempt_started, natural_digest
 from catalog.keys import HEADWATER_NAMESPACE
 from catalog.ledger import NewFact, append_facts
 from catalog.queries import load_queries
-from hooks.jobs import Job, enqueue_jobs, host_queue
+from hooks.jobs import AttemptKey, Job, enqueue_jobs, host_queue, launch_job
 from hooks.launchers.port import Attempt, Exited, Launcher, Lost, NotStarted, Running, Started
 from hooks.launchers.secret import SecretReference as LauncherSecret
 
-log = structlog.get_logger(__name__)
 QUERIES = load_queries(Path(__file__).with_name("launching.sql"))
 
 #: Longest wait of one job that watches an attempt, in seconds: SIGTERM waits for jobs.
@@ -37,14 +36,6 @@ WATCH_SECONDS = 0.9
 TIMED_OUT, CANCELLED = "timed out: ", "cancelled: "
 #: Exit codes of `sh` for what cannot be executed.
 NOT_EXECUTED = frozenset({126, 127})
-
-
-@dataclass(frozen=True, slots=True)
-class Claim:
-    """Who may start an attempt."""
-
-    host: str
-    boot: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,103 +51,108 @@ class LaunchContext:
     now: Callable[[], dt.datetime]
 
 
-def launch(context: LaunchContext, run_id: uuid.UUID, number: int) -> None:
-    """Claim the attempt for this host and start it, unless it has been claimed, cancelled or ended before."""
+def launch(context: LaunchContext, keys: Sequence[AttemptKey]) -> None:
+    """Claim the attempts for this host and start them, but those that were claimed, cancelled or ended before.
+
+    Raises what the first attempt raised that could not be started now; the others are started all the same.
+    """
     with translated_errors(), context.engine.begin() as connection:
-        raw = driver_connection(connection)
-        claim = _claim(context, raw, run_id, number)
-        if claim.host == "" or _outcome_known(raw, run_id, number):
-            return
-        if claim.host != context.host:
-            arguments = {"run_id": str(run_id), "attempt": number}
-            enqueue_jobs(raw, [Job("headwater.launch", host_queue(claim.host), arguments)])
-            return
-        attempt = _attempt(context, raw, run_id, number, claim)
-    outcome = context.launcher.start(attempt)
-    match outcome:
-        case Started(pid, started_at) | Running(pid, started_at):
-            started = attempt_started(run_id, number, host=context.host, pid=pid, at=started_at)
-            deadline = None if attempt.timeout is None else started_at + attempt.timeout
-            _append(context, [started], watch_job(context.host, run_id, number, deadline))
-        case Exited() | Lost():
-            record_end(context, run_id, number, outcome)
-        case _:
-            assert_never(outcome)
+        attempts = _claimed_attempts(context, driver_connection(connection), keys)
+    facts: list[NewFact] = []
+    jobs: list[Job] = []
+    failure: Exception | None = None
+    for attempt in attempts:
+        try:
+            outcome = context.launcher.start(attempt)
+        except (HeadwaterError, OSError) as error:
+            failure = failure or error
+            continue
+        key = AttemptKey(attempt.run_id, attempt.number)
+        match outcome:
+            case Started(pid, started_at) | Running(pid, started_at):
+                facts.append(attempt_started(*key, host=context.host, pid=pid, at=started_at))
+                deadline = None if attempt.timeout is None else started_at + attempt.timeout
+                jobs.append(watch_job(context.host, key, deadline))
+            case Exited() | Lost():
+                facts += _end_facts(context, key, outcome)
+            case _:
+                assert_never(outcome)
+    if facts:
+        _append(context, facts, jobs)
+    if failure is not None:
+        raise failure
 
 
-def watch_job(host: str, run_id: uuid.UUID, number: int, deadline: dt.datetime | None) -> Job:
+def watch_job(host: str, key: AttemptKey, deadline: dt.datetime | None) -> Job:
     """Return the job that asks how the attempt stands until it has ended."""
     arguments = {
-        "run_id": str(run_id),
-        "attempt": number,
+        "run_id": str(key.run_id),
+        "attempt": key.number,
         "deadline": None if deadline is None else deadline.isoformat(),
     }
     return Job("headwater.watch", host_queue(host), arguments)
 
 
-async def watch(context: LaunchContext, run_id: uuid.UUID, number: int, deadline: dt.datetime | None) -> bool:
+async def watch(context: LaunchContext, key: AttemptKey, deadline: dt.datetime | None) -> bool:
     """Wait a moment for the end of the attempt and record it; return whether it must be watched further."""
-    outcome = await context.launcher.wait(run_id, number, WATCH_SECONDS)
+    outcome = await context.launcher.wait(*key, WATCH_SECONDS)
     match outcome:
         case Running():
             if deadline is None or context.now() < deadline:
                 return True
             reason = f"{TIMED_OUT}the attempt was still running at {deadline.isoformat()}"
-            await asyncio.to_thread(stop, context, run_id, number, reason)
+            await asyncio.to_thread(stop, context, key, reason)
             return False
         case Exited() | Lost():
-            await asyncio.to_thread(record_end, context, run_id, number, outcome)
+            await asyncio.to_thread(record_end, context, key, outcome)
             return False
         case NotStarted():
             # Its starter died between spawning and the first sign of life: starting again starts it at most once.
-            await asyncio.to_thread(launch, context, run_id, number)
+            await asyncio.to_thread(launch, context, [key])
             return False
         case _:
             assert_never(outcome)
 
 
-def stop(context: LaunchContext, run_id: uuid.UUID, number: int, reason: str) -> None:
+def stop(context: LaunchContext, key: AttemptKey, reason: str) -> None:
     """End the attempt and record its outcome."""
-    context.launcher.stop(run_id, number, reason=reason)
-    outcome = context.launcher.ask(run_id, number)
+    context.launcher.stop(*key, reason=reason)
+    outcome = context.launcher.ask(*key)
     match outcome:
         case Exited() | Lost():
-            record_end(context, run_id, number, outcome)
+            record_end(context, key, outcome)
         case Running():
-            # Something cannot be killed now; the watching job goes on.
-            log.warning("attempt.not_stopped", run=str(run_id), attempt=number)
+            raise Unavailable(f"attempt {key.number} of run {key.run_id} cannot be ended now")
         case NotStarted():
-            record_end(context, run_id, number, Exited(143, None, None, context.now(), reason))
+            record_end(context, key, Exited(143, None, None, context.now(), reason))
         case _:
             assert_never(outcome)
 
 
-def record_end(context: LaunchContext, run_id: uuid.UUID, number: int, outcome: Exited | Lost) -> None:
+def record_end(context: LaunchContext, key: AttemptKey, outcome: Exited | Lost) -> None:
     """Append what is known of the end of the attempt; the first outcome that is appended counts."""
-    facts: list[NewFact] = []
+    _append(context, _end_facts(context, key, outcome), [])
+
+
+def _end_facts(context: LaunchContext, key: AttemptKey, outcome: Exited | Lost) -> list[NewFact]:
     actor = f"host:{context.host}"
     match outcome:
         case Lost(reason):
-            facts.append(
-                attempt_ended(run_id, number, Outcome.LOST, actor=actor, at=context.now(), reason=reason)
-            )
+            return [attempt_ended(*key, Outcome.LOST, actor=actor, at=context.now(), reason=reason)]
         case Exited(code, _, started_at, ended_at, reason):
-            if started_at is not None:
-                facts.append(attempt_started(run_id, number, host=context.host, pid=None, at=started_at))
-            facts.append(
-                attempt_ended(
-                    run_id,
-                    number,
-                    _outcome(outcome),
-                    actor=actor,
-                    at=ended_at,
-                    exit_code=code,
-                    reason=(reason or "").removeprefix(TIMED_OUT).removeprefix(CANCELLED),
-                )
+            ended = attempt_ended(
+                *key,
+                _outcome(outcome),
+                actor=actor,
+                at=ended_at,
+                exit_code=code,
+                reason=(reason or "").removeprefix(TIMED_OUT).removeprefix(CANCELLED),
             )
+            if started_at is None:
+                return [ended]
+            return [attempt_started(*key, host=context.host, pid=None, at=started_at), ended]
         case _:
             assert_never(outcome)
-    _append(context, facts, None)
 
 
 def _outcome(exited: Exited) -> Outcome:
@@ -169,62 +165,85 @@ def _outcome(exited: Exited) -> Outcome:
     return Outcome.EXITED
 
 
-def _append(context: LaunchContext, facts: list[NewFact], job: Job | None) -> None:
+def _append(context: LaunchContext, facts: Sequence[NewFact], jobs: Sequence[Job]) -> None:
     with translated_errors(), context.engine.begin() as connection:
         raw = driver_connection(connection)
-        if job is not None:
-            enqueue_jobs(raw, [job])
+        enqueue_jobs(raw, jobs)
         append_facts(raw, facts)
 
 
-def _claim(
-    context: LaunchContext, connection: psycopg.Connection[Any], run_id: uuid.UUID, number: int
-) -> Claim:
-    parameters = {"run": run_id, "attempt": number, "host": context.host, "boot": context.boot}
-    row = connection.execute(QUERIES["claim"], parameters).fetchone()
-    if row is not None:
-        append_facts(connection, [attempt_claimed(run_id, number, host=context.host)])
-        return Claim(*row)
-    row = connection.execute(QUERIES["claimed_by"], parameters).fetchone()
-    if row is None:
-        raise ValueError(f"expected a claim of attempt {number} of run {run_id}, found none")
-    return Claim(*row)
+def _claimed_attempts(
+    context: LaunchContext, connection: psycopg.Connection[Any], keys: Sequence[AttemptKey]
+) -> list[Attempt]:
+    """Claim what nobody has claimed; return what this host may start, and pass on what another host has claimed."""
+    digests = {natural_digest(FactKind.ATTEMPT_ENDED, str(key.run_id), str(key.number)): key for key in keys}
+    rows = connection.execute(QUERIES["known_outcomes"], {"digests": list(digests)}).fetchall()
+    ended = {digests[bytes(digest)] for (digest,) in rows}
+    boots: dict[AttemptKey, str] = {}
+    fresh = []
+    passed_on = []
+    for run_id, number, host, boot, is_fresh in connection.execute(
+        QUERIES["claim"],
+        {
+            "runs": [key.run_id for key in keys],
+            "attempts": [key.number for key in keys],
+            "host": context.host,
+            "boot": context.boot,
+        },
+    ).fetchall():
+        key = AttemptKey(run_id, number)
+        if is_fresh:
+            fresh.append(key)
+        # An empty host is a cancel that came first.
+        if host == context.host and key not in ended:
+            boots[key] = boot
+        elif host not in ("", context.host):
+            passed_on.append(launch_job([key], queue=host_queue(host)))
+    enqueue_jobs(connection, passed_on)
+    attempts = _attempts(context, connection, boots)
+    if fresh:
+        append_facts(connection, [attempt_claimed(*key, host=context.host) for key in fresh])
+    return attempts
 
 
-def _outcome_known(connection: psycopg.Connection[Any], run_id: uuid.UUID, number: int) -> bool:
-    digest = natural_digest(FactKind.ATTEMPT_ENDED, str(run_id), str(number))
-    row = connection.execute(QUERIES["outcome_known"], {"digest": digest}).fetchone()
-    return bool(row and row[0])
+def _attempts(
+    context: LaunchContext, connection: psycopg.Connection[Any], boots: Mapping[AttemptKey, str]
+) -> list[Attempt]:
+    if not boots:
+        return []
+    parameters = {"runs": [key.run_id for key in boots]}
+    versions: dict[uuid.UUID, list[dict[str, Any]]] = {key.run_id: [] for key in boots}
+    for run_id, namespace, name, version, partition, time, rows, size, producer in connection.execute(
+        QUERIES["consumed"], parameters
+    ):
+        versions[run_id].append(
+            {
+                "dataset": {"namespace": namespace, "name": name},
+                "version": version,
+                "partition": partition,
+                "time": time,
+                "rows": rows,
+                "bytes": size,
+                "run": producer,
+            }
+        )
+    runs = {row[0]: row[1:] for row in connection.execute(QUERIES["runs"], parameters)}
+    return [
+        _attempt(context, key, boot, runs[key.run_id], versions[key.run_id]) for key, boot in boots.items()
+    ]
 
 
 def _attempt(
-    context: LaunchContext, connection: psycopg.Connection[Any], run_id: uuid.UUID, number: int, claim: Claim
+    context: LaunchContext, key: AttemptKey, boot: str, run: tuple[Any, ...], versions: list[dict[str, Any]]
 ) -> Attempt:
-    row = connection.execute(QUERIES["run"], {"run": run_id}).fetchone()
-    if row is None:
-        raise ValueError(f"expected a pipeline run {run_id}, found none")
-    pipeline, run_number, _, due_position, due_at, cause, reason, body = row
+    pipeline, number, due_position, due_at, cause, reason, body = run
     document = Pipeline.model_validate(body)
     command = document.spec.launch.command
-    versions = [
-        {
-            "dataset": {"namespace": namespace, "name": name},
-            "version": version,
-            "partition": partition,
-            "time": time,
-            "rows": rows,
-            "bytes": size,
-            "run": run,
-        }
-        for namespace, name, version, partition, time, rows, size, run, _ in connection.execute(
-            QUERIES["consumed"], {"run": run_id}
-        )
-    ]
     trigger = {
-        "run": run_id,
+        "run": key.run_id,
         "pipeline": pipeline,
-        "number": run_number,
-        "attempt": number,
+        "number": number,
+        "attempt": key.number,
         "cause": cause,
         "reason": reason,
         "dueAt": due_at,
@@ -232,8 +251,8 @@ def _attempt(
         "versions": versions,
     }
     return Attempt(
-        run_id=run_id,
-        number=number,
+        run_id=key.run_id,
+        number=key.number,
         pipeline=pipeline,
         argv=command.argv,
         openlineage_url=context.openlineage_url,
@@ -241,7 +260,7 @@ def _attempt(
         parent_job_namespace=HEADWATER_NAMESPACE,
         parent_job_name=pipeline,
         trigger=orjson.dumps(trigger),
-        claimed_boot=claim.boot or None,
+        claimed_boot=boot or None,
         working_directory=command.working_directory,
         environment={
             name: LauncherSecret.parse(value.secret) if isinstance(value, SecretReference) else value

@@ -1,22 +1,28 @@
 -- name: claim
-INSERT INTO attempt_claim (run_id, attempt, host, boot) VALUES (%(run)s, %(attempt)s, %(host)s, %(boot)s)
-ON CONFLICT (run_id, attempt) DO NOTHING RETURNING host, boot
+WITH wanted AS (
+    SELECT * FROM unnest(%(runs)s::uuid[], %(attempts)s::int[]) AS w (run_id, attempt)
+), claimed AS (
+    INSERT INTO attempt_claim (run_id, attempt, host, boot)
+    SELECT run_id, attempt, %(host)s, %(boot)s FROM wanted ORDER BY run_id, attempt
+    ON CONFLICT (run_id, attempt) DO NOTHING
+    RETURNING run_id, attempt, host, boot
+)
+SELECT run_id, attempt, host, boot, true FROM claimed
+UNION ALL
+SELECT c.run_id, c.attempt, c.host, c.boot, false FROM attempt_claim c JOIN wanted USING (run_id, attempt)
 
--- name: claimed_by
-SELECT host, boot FROM attempt_claim WHERE run_id = %(run)s AND attempt = %(attempt)s
+-- name: known_outcomes
+SELECT digest FROM fact_digest WHERE digest = ANY(%(digests)b::bytea[])
 
--- name: outcome_known
-SELECT EXISTS (SELECT FROM fact_digest WHERE digest = %(digest)s)
-
--- name: run
-SELECT r.pipeline, r.number, r.attempt, r.due_position, r.due_at, r.cause, r.reason, d.body
+-- name: runs
+SELECT r.id, r.pipeline, r.number, r.due_position, r.due_at, r.cause, r.reason, d.body
 FROM pipeline_run r
 JOIN document d ON d.kind = 'Pipeline' AND d.name = r.pipeline AND d.version = r.document_version
-WHERE r.id = %(run)s
+WHERE r.id = ANY(%(runs)s::uuid[])
 
 -- name: consumed
-SELECT d.namespace, d.name, v.id, v.partition, v.time, v.row_count, v.byte_count, v.run_id, c.sequence
+SELECT c.run_id, d.namespace, d.name, v.id, v.partition, v.time, v.row_count, v.byte_count, v.run_id
 FROM consumption c
 JOIN dataset_version v ON v.id = c.version_id
 JOIN dataset d ON d.id = v.dataset_id
-WHERE c.run_id = %(run)s ORDER BY c.sequence, d.namespace, d.name
+WHERE c.run_id = ANY(%(runs)s::uuid[]) ORDER BY c.run_id, c.sequence, d.namespace, d.name

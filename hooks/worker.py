@@ -26,7 +26,7 @@ from catalog.errors import HeadwaterError
 from catalog.follower import Follower, run_follower
 from hooks import launching
 from hooks.hosts import HostWatch
-from hooks.jobs import LAUNCH_QUEUE, host_queue
+from hooks.jobs import LAUNCH_QUEUE, AttemptKey, host_queue
 
 log = structlog.get_logger(__name__)
 
@@ -78,20 +78,22 @@ def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.Ap
     app = procrastinate.App(connector=connector)
 
     @app.task(name="headwater.launch", queue=LAUNCH_QUEUE, retry=_NeverGiveUp())
-    async def launch(run_id: str, attempt: int) -> None:
-        await asyncio.to_thread(launching.launch, context, uuid.UUID(run_id), attempt)
+    async def launch(attempts: list[tuple[str, int]]) -> None:
+        keys = [AttemptKey(uuid.UUID(run_id), number) for run_id, number in attempts]
+        await asyncio.to_thread(launching.launch, context, keys)
 
     @app.task(name="headwater.watch", retry=_NeverGiveUp())
     async def watch(run_id: str, attempt: int, deadline: str | None) -> None:
+        key = AttemptKey(uuid.UUID(run_id), attempt)
         at = None if deadline is None else dt.datetime.fromisoformat(deadline)
-        if await launching.watch(context, uuid.UUID(run_id), attempt, at):
-            job = launching.watch_job(context.host, uuid.UUID(run_id), attempt, at)
+        if await launching.watch(context, key, at):
+            job = launching.watch_job(context.host, key, at)
             await app.configure_task(job.task, queue=job.queue).defer_async(**job.arguments)
 
     @app.task(name="headwater.stop", retry=_NeverGiveUp())
     async def stop(run_id: str, attempt: int, reason: str) -> None:
-        text = launching.CANCELLED + reason
-        await asyncio.to_thread(launching.stop, context, uuid.UUID(run_id), attempt, text)
+        key = AttemptKey(uuid.UUID(run_id), attempt)
+        await asyncio.to_thread(launching.stop, context, key, launching.CANCELLED + reason)
 
     return app
 

@@ -26,7 +26,7 @@ from hooks.deciding.records import (
 )
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
-from hooks.jobs import LAUNCH_QUEUE, Job, host_queue
+from hooks.jobs import AttemptKey, Job, host_queue, launch_job
 from policies.due import Consumption, plan_runs
 from policies.queues import QueuedVersion
 from policies.retry import backoff_delay
@@ -209,8 +209,11 @@ class Decider:
         self._launch(run, at=None)
 
     def _launch(self, run: PipelineRunRecord, *, at: dt.datetime | None) -> None:
-        arguments = {"run_id": str(run.id), "attempt": run.attempt}
-        self._set.jobs.append(Job("headwater.launch", LAUNCH_QUEUE, arguments, at))
+        key = AttemptKey(run.id, run.attempt)
+        if at is None:
+            self._set.launches.append(key)
+        else:
+            self._set.jobs.append(launch_job([key], at=at))
 
     # Facts -----------------------------------------------------------------------------------------------
 

@@ -20,7 +20,7 @@ from hooks.deciding.records import (
     TransitionRecord,
 )
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_documents
-from hooks.jobs import Job
+from hooks.jobs import AttemptKey, Job
 from policies.queues import QueuedVersion
 from policies.transitions import HOLDS_SLOT, RunState, check
 
@@ -48,6 +48,7 @@ class WorkingSet:
     transitions: list[TransitionRecord] = field(default_factory=list)
     decisions: list[DecisionRecord] = field(default_factory=list)
     results: list[CommandResult] = field(default_factory=list)
+    launches: list[AttemptKey] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
 
     @classmethod

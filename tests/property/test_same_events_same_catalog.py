@@ -37,7 +37,9 @@ def datasets(draw: st.DrawFn) -> list[dict[str, Any]]:
             other = draw(st.sampled_from([*NAMES, "t"]))
             facets["symlinks"] = {"identifiers": [{"namespace": "ns", "name": other, "type": "TABLE"}]}
         if draw(st.integers(0, 5)) == 0:
-            facets["lifecycleStateChange"] = {"lifecycleStateChange": draw(st.sampled_from(["DROP", "CREATE"]))}
+            facets["lifecycleStateChange"] = {
+                "lifecycleStateChange": draw(st.sampled_from(["DROP", "CREATE"]))
+            }
         if draw(st.integers(0, 3)) == 0:
             facets["schema"] = {"fields": [{"name": draw(st.sampled_from(NAMES)), "type": "int"}]}
         found.append({"namespace": "ns", "name": name, "facets": facets})
@@ -66,7 +68,10 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         facets["extractionError"] = {"totalTasks": 2, "failedTasks": 1, "errors": []}
     # A run's job is the same in each of its events.
     event["job"] = {"namespace": "ns", "name": "jk"[run % 2]}
-    return event | {"eventType": draw(st.sampled_from(TYPES)), "run": {"runId": str(RUNS[run]), "facets": facets}}
+    return event | {
+        "eventType": draw(st.sampled_from(TYPES)),
+        "run": {"runId": str(RUNS[run]), "facets": facets},
+    }
 
 
 def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
@@ -82,7 +87,9 @@ def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         "versions": "SELECT id, dataset_id, state, origin, time, event_time, run_id, lifecycle, schema_hash,"
         " row_count FROM dataset_version",
     }
-    found: dict[str, Any] = {name: set(connection.execute(query).fetchall()) for name, query in queries.items()}
+    found: dict[str, Any] = {
+        name: set(connection.execute(query).fetchall()) for name, query in queries.items()
+    }
     latest: dict[Any, Any] = {}
     for kind, body in connection.execute("SELECT kind, body FROM observation ORDER BY sequence"):
         observed = decode_observed(kind, body)
@@ -130,9 +137,13 @@ def connection(database_url: str):
 
 
 @settings(
-    max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow]
+    max_examples=60,
+    deadline=None,
+    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
-@given(data=st.data(), told=st.lists(events(), min_size=1, max_size=8), scope=st.sampled_from(["run", "rootRun"]))
+@given(
+    data=st.data(), told=st.lists(events(), min_size=1, max_size=8), scope=st.sampled_from(["run", "rootRun"])
+)
 def test_order_repetition_and_chunks_do_not_matter(
     connection: psycopg.Connection[Any], data: st.DataObject, told: list[dict[str, Any]], scope: str
 ) -> None:

@@ -14,7 +14,7 @@ from sqlalchemy import Engine
 
 from catalog.follower import Follower
 from hooks import launching
-from hooks.jobs import host_queue
+from hooks.jobs import AttemptKey, host_queue
 from hooks.launchers.port import Attempt, Exited, NotStarted, Outcome, Output, StartOutcome
 from tests.support.spine import T0, state_follower
 
@@ -122,7 +122,8 @@ class SimulatedWorker:
         assert isinstance(launcher, CountingEngine)
         launcher.crash = crash
         try:
-            launching.launch(self.context, uuid.UUID(arguments["run_id"]), arguments["attempt"])
+            keys = [AttemptKey(uuid.UUID(run), number) for run, number in arguments["attempts"]]
+            launching.launch(self.context, keys)
         except SimulatedCrash:
             self.restart()
             self.connection.execute("UPDATE procrastinate_jobs SET status = 'todo' WHERE id = %s", (job,))
