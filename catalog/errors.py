@@ -110,14 +110,6 @@ class UntrustedOrigin(HeadwaterError):
     status = 403
 
 
-class BodyTimeout(HeadwaterError):
-    """The body did not arrive in the time allowed; nothing was stored."""
-
-    code = "body-timeout"
-    status = 408
-    retryable = True
-
-
 class LengthRequired(HeadwaterError):
     """Expected the header Content-Length."""
 

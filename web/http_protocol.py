@@ -1,4 +1,4 @@
-"""HTTP/1.1 with bounds: the server's own parser takes heads of any size and waits for them for ever."""
+"""HTTP/1.1 with bounds: the server's own parser takes heads of any size, and waits for ever."""
 
 import asyncio
 from typing import Any
@@ -10,6 +10,8 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 MAX_HEAD_BYTES = 64 * 1024
 #: Seconds within which a connection must have sent a whole head.
 HEAD_SECONDS = 10.0
+#: Seconds within which the body must follow the head: the largest batch at 4.5 Mbit/s.
+BODY_SECONDS = 120.0
 
 _TOO_LARGE = (
     b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: application/problem+json\r\n"
@@ -26,17 +28,22 @@ _PROBLEM = orjson.dumps(
 
 
 class BoundedHttpProtocol(HttpToolsProtocol):
-    """Ends connections whose head is too large or too slow; costs nothing where the head comes in one packet."""
+    """Ends connections whose head or body is too slow, or whose head is too large.
+
+    Costs next to nothing where a request comes in one packet.
+    """
 
     def __init__(self, *arguments: Any, **options: Any) -> None:
         super().__init__(*arguments, **options)
+        #: Bytes of the head so far, 0 where none is expected.
         self._head_bytes = 0
-        self._head_timer: asyncio.TimerHandle | None = None
+        self._awaits_body = False
+        self._timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]  # as its parent does
         """Expect a head from the start."""
         super().connection_made(transport)
-        self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end)
+        self._timer = self.loop.call_later(HEAD_SECONDS, self._end)
 
     def connection_lost(self, exc: Exception | None) -> None:
         """Forget the timer."""
@@ -49,10 +56,17 @@ class BoundedHttpProtocol(HttpToolsProtocol):
         self._head_bytes = 1
 
     def on_headers_complete(self) -> None:
-        """Count no more: what follows is the body, which has its own bounds."""
+        """Expect the body, whose size the application bounds."""
         self._head_bytes = 0
+        self._awaits_body = True
         self._stop_timer()
         super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        """Expect nothing more of this request."""
+        self._awaits_body = False
+        self._stop_timer()
+        super().on_message_complete()
 
     def data_received(self, data: bytes) -> None:
         """Parse what came; end the connection if a head grows too large."""
@@ -62,16 +76,18 @@ class BoundedHttpProtocol(HttpToolsProtocol):
             if self._head_bytes > MAX_HEAD_BYTES:
                 self.transport.write(_TOO_LARGE % (len(_PROBLEM), _PROBLEM))
                 self._end()
-            elif self._head_timer is None:
-                self._head_timer = self.loop.call_later(HEAD_SECONDS, self._end)
+            elif self._timer is None:
+                self._timer = self.loop.call_later(HEAD_SECONDS, self._end)
+        elif self._awaits_body and self._timer is None:
+            self._timer = self.loop.call_later(BODY_SECONDS, self._end)
 
     def _stop_timer(self) -> None:
-        if self._head_timer is not None:
-            self._head_timer.cancel()
-            self._head_timer = None
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
 
     def _end(self) -> None:
-        self._head_timer = None
+        self._timer = None
         self._head_bytes = 0
         if not self.transport.is_closing():
             self.transport.close()

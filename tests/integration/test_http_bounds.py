@@ -1,4 +1,4 @@
-"""Heads of requests are bounded in time as well as in size."""
+"""Heads of requests are bounded in time and size, bodies in time."""
 
 import asyncio
 import time
@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 import uvicorn
 from uvicorn.server import ServerState
+from websockets.asyncio.client import connect
 
 import web.http_protocol
 from web.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
@@ -18,7 +19,17 @@ PATIENCE = 0.4
 Scenario = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
 
-async def hello(_scope: Any, _receive: Any, send: Any) -> None:
+async def hello(scope: Any, receive: Any, send: Any) -> None:
+    if scope["type"] == "websocket":
+        assert (await receive())["type"] == "websocket.connect"
+        await send({"type": "websocket.accept"})
+        while (message := await receive())["type"] == "websocket.receive":
+            await send({"type": "websocket.send", "text": message["text"]})
+        return
+    while (message := await receive())["type"] == "http.request" and message["more_body"]:
+        pass
+    if message["type"] == "http.disconnect":
+        return
     await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
     await send({"type": "http.response.body", "body": b"hello"})
 
@@ -27,8 +38,14 @@ async def hello(_scope: Any, _receive: Any, send: Any) -> None:
 def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], None]:
     """Run a scenario on a connection to a server that waits `PATIENCE` seconds for a head."""
     monkeypatch.setattr(web.http_protocol, "HEAD_SECONDS", PATIENCE)
+    monkeypatch.setattr(web.http_protocol, "BODY_SECONDS", PATIENCE)
     config = uvicorn.Config(
-        hello, http=BoundedHttpProtocol, lifespan="off", log_config=None, timeout_keep_alive=60
+        hello,
+        http=BoundedHttpProtocol,
+        lifespan="off",
+        log_config=None,
+        timeout_keep_alive=60,
+        ws="websockets-sansio",
     )
     config.load()
 
@@ -103,6 +120,46 @@ def test_a_head_in_pieces_is_a_head(connected: Callable[[Scenario], None]) -> No
             writer.write(bytes([byte]))
             await asyncio.sleep(0.002)
         assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+
+    connected(scenario)
+
+
+@pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
+def test_a_body_that_never_ends_is_closed_however_lively(
+    connected: Callable[[Scenario], None], length: bytes
+) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def drip() -> None:
+            while True:
+                writer.write(b"1\r\nx\r\n")
+                await asyncio.sleep(0.05)
+
+        writer.write(REQUEST.removesuffix(b"\r\n") + length + b"\r\n\r\n")
+        dripping = asyncio.create_task(drip())
+        assert await is_closed_after_patience(reader)
+        dripping.cancel()
+
+    connected(scenario)
+
+
+def test_a_body_after_its_head_is_waited_for(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        for _ in range(3):
+            writer.write(REQUEST.removesuffix(b"\r\n") + b"Content-Length: 4\r\n\r\n")
+            await asyncio.sleep(PATIENCE / 2)
+            writer.write(b"body")
+            assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+
+    connected(scenario)
+
+
+def test_a_websocket_lasts(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async with connect(f"ws://127.0.0.1:{writer.get_extra_info('peername')[1]}") as websocket:
+            await asyncio.sleep(PATIENCE * 2)
+            await websocket.send("still there")
+            assert await websocket.recv() == "still there"
+        assert await reader.read() == b""
 
     connected(scenario)
 

@@ -3,7 +3,6 @@
 from enum import IntEnum
 
 from catalog.errors import (
-    BodyTimeout,
     ConfigurationError,
     Conflict,
     DataFolderInUse,
@@ -38,7 +37,7 @@ class ExitCode(IntEnum):
 
 
 _CODES: tuple[tuple[ExitCode, tuple[type[HeadwaterError], ...]], ...] = (
-    (ExitCode.UNAVAILABLE, (Unavailable, BodyTimeout)),
+    (ExitCode.UNAVAILABLE, (Unavailable,)),
     # A folder that another Headwater holds is a conflict, although its class tells of settings.
     (
         ExitCode.REFUSED,
@@ -53,7 +52,7 @@ _CODES: tuple[tuple[ExitCode, tuple[type[HeadwaterError], ...]], ...] = (
 _HINTS: tuple[tuple[type[HeadwaterError], str], ...] = (
     (Unauthenticated, "set HEADWATER_TOKEN, or give --data-dir if the server runs on this machine"),
     (Forbidden, "ask an administrator for a token with another role"),
-    (InvalidDocument, "correct the document and apply it again; nothing was changed"),
+    (InvalidDocument, "nothing was changed"),
 )
 
 
