@@ -1,4 +1,4 @@
-"""The composition root: everything that is wired stands here, for the server, the worker, the command line and tests."""
+"""The composition root: everything is wired here, for the server, the worker, the command line and tests."""
 
 import datetime as dt
 import platform
@@ -60,7 +60,7 @@ class WebServices:
 
 def web_services(settings: Settings, database_url: str) -> WebServices:
     """Wire the web process; nothing is connected yet."""
-    engine = create_database_engine(database_url, pool_size=8, application_name="headwater-web")
+    engine = create_database_engine(database_url, pool_size=12, application_name="headwater-web")
     group_commit = GroupCommit(engine, queue_bytes=settings.ingest_queue_bytes)
     waiter = StateWaiter(engine, conninfo(database_url))
     return WebServices(

@@ -65,7 +65,9 @@ class StateWaiter:
             if found is not None:
                 return found
             if asyncio.get_running_loop().time() > deadline:
-                message = f"the command is stored at position {position} and will be carried out once the worker is there"
+                message = (
+                    f"the command is stored at position {position} and will be done once a worker is there"
+                )
                 raise PositionNotReached(message, position=position)
             await self._next_change()
 

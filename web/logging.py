@@ -22,7 +22,16 @@ _SECRET_NAME = re.compile(
 _DEEPEST = 6
 
 #: Libraries that tell every step; what goes wrong in them still shows.
-_QUIET = ("procrastinate", "uvicorn", "uvicorn.access", "uvicorn.error", "httpx", "httpcore", "asyncio", "alembic")
+_QUIET = (
+    "procrastinate",
+    "uvicorn",
+    "uvicorn.access",
+    "uvicorn.error",
+    "httpx",
+    "httpcore",
+    "asyncio",
+    "alembic",
+)
 
 
 def without_secrets(value: Any, depth: int = 0) -> Any:

@@ -2,6 +2,7 @@
 
 import json
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ T2_PATH = ("hdfs://dataproc-producer-test-m", "/user/hive/warehouse/t2")
 
 
 @pytest.fixture
-def connection(database_url: str):
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
     with connect(database_url) as found:
         yield found
 

@@ -1,6 +1,7 @@
 """From facts to due runs, in the database, without processes."""
 
 import uuid
+from collections.abc import Iterator
 
 import psycopg
 import pytest
@@ -19,7 +20,7 @@ from tests.support.spine import (
 
 
 @pytest.fixture
-def connection(database_url: str):
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
     with connect(database_url) as found:
         yield found
 

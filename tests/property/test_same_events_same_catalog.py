@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -131,7 +132,7 @@ def hear(
 
 
 @pytest.fixture
-def connection(database_url: str):
+def connection(database_url: str) -> Iterator[psycopg.Connection]:
     with connect(database_url) as found:
         yield found
 

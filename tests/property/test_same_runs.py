@@ -1,4 +1,4 @@
-"""Laws 4 and 5: the same ledger gives the same runs on 1, 2 or 8 workers, whatever crashes; none twice, none stranded."""
+"""Laws 4 and 5: the same ledger gives the same runs on 1, 2 or 8 workers, whatever crashes."""
 
 import random
 import uuid
