@@ -11,6 +11,7 @@ from rich.table import Table
 
 from benchmarks.crash import measure_crash
 from benchmarks.ingest import measure_ingest
+from benchmarks.lineage import measure_lineage
 from benchmarks.report import write_page
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
@@ -21,6 +22,7 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "fanout": measure_fanout,
     "burst": measure_burst,
     "ingest": measure_ingest,
+    "lineage": measure_lineage,
     "startup": measure_startup,
 }
 

@@ -1,41 +1,35 @@
-"""Lineage over a layered graph, in the adapter, with raw recursive SQL beside it in the same run.
+"""Lineage over GraphQL on 101,000 nodes and 300,000 edges, with raw recursive SQL beside it in the same run."""
 
-    python -m benchmarks.lineage [--url URL]
-
-Without a URL it starts an embedded PostgreSQL in a temporary folder. Times are in milliseconds.
-"""
-
-import argparse
+import http.client
 import itertools
 import json
-import math
-import os
-import platform
 import random
-import shutil
-import sys
-import tempfile
+import threading
 import time
 from collections.abc import Callable
-from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Engine, text
+import psycopg
+from sqlalchemy import make_url
 
+from benchmarks.events import complete_event
 from benchmarks.layered_graph import SEED, LayeredGraph
-from catalog.database import create_database_engine
-from catalog.embedded import EmbeddedPostgreSQL
-from catalog.keys import NodeId
-from catalog.migrations import migrate
-from catalog.observations import Observation
-from graph.model import Direction, Lineage, Want
-from graph.postgresql.store import PostgresqlGraph
+from benchmarks.load import Answers, post_all, request
+from benchmarks.machine import machine, percentile
+from benchmarks.server import Server, running_server, temporary_folder
+from catalog.embedded.running import running_url
+from catalog.observations import encode_observed
 
-BATCH = 1_000
+BATCH = 5_000
+QUERY = """
+query($node: ID!, $depth: Int!, $nodes: Int!) {
+  lineage(nodeId: $node, direction: DOWNSTREAM, depth: $depth, maxNodes: $nodes) {
+    nodeIds completeness { complete reason } } }
+"""
 #: What a walk in plain SQL costs: no distances, no limits, no names.
 RAW = """
 WITH RECURSIVE reached (vertex) AS (
-    SELECT CAST(:start AS bigint)
+    SELECT %(start)s::bigint
     UNION
     SELECT e.destination FROM reached r JOIN graph_edge e ON e.origin = r.vertex AND e.valid_to IS NULL
 )
@@ -43,7 +37,7 @@ SELECT count(*) FROM reached
 """
 RAW_DEPTH_5 = """
 WITH RECURSIVE reached (vertex, depth) AS (
-    SELECT CAST(:start AS bigint), 0
+    SELECT %(start)s::bigint, 0
     UNION
     SELECT e.destination, r.depth + 1
     FROM reached r JOIN graph_edge e ON e.origin = r.vertex AND e.valid_to IS NULL WHERE r.depth < 5
@@ -52,149 +46,162 @@ SELECT count(DISTINCT vertex) FROM reached
 """
 
 
-def percentile(times: list[float], share: float) -> float:
-    """The time that this share of all does not exceed, rounded."""
-    ordered = sorted(times)
-    return round(ordered[max(0, math.ceil(share * len(ordered)) - 1)], 2)
-
-
-def timed(act: Callable[[], Any]) -> tuple[float, Any]:
-    """How many milliseconds the act took, and what it gave."""
-    begin = time.perf_counter()
+def _timed(act: Callable[[], Any]) -> tuple[float, Any]:
+    started = time.perf_counter()
     result = act()
-    return (time.perf_counter() - begin) * 1000, result
+    return (time.perf_counter() - started) * 1000, result
 
 
-def load(graph: PostgresqlGraph, layered: LayeredGraph) -> dict[str, Any]:
-    """Write the graph in batches as the follower does."""
-    observed = enumerate(layered.observed(), 1)
-    times = []
+def _connect(server: Server) -> "psycopg.Connection[Any]":
+    url = running_url(server.data_dir)
+    assert url is not None
+    plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    return psycopg.connect(plain, autocommit=True)
+
+
+def _load(connection: "psycopg.Connection[Any]", layered: LayeredGraph) -> float:
+    """Write the observation log; return the seconds until the graph follower had followed it."""
+    started = time.perf_counter()
+    observed = layered.observed()
     while batch := list(itertools.islice(observed, BATCH)):
-        observations = [Observation(sequence, sequence, each) for sequence, each in batch]
-        times.append(timed(lambda found=observations: graph.apply(found))[0])
+        encoded = [encode_observed(each) for each in batch]
+        with connection.transaction():
+            connection.execute(
+                "INSERT INTO observation (position, kind, body)"
+                " SELECT 0, kind, body FROM unnest(%s::text[], %s::bytea[]) AS o (kind, body)",
+                ([kind for kind, _ in encoded], [body for _, body in encoded]),
+            )
+            connection.execute("SELECT pg_notify('headwater_state', '')")
+    while True:
+        row = connection.execute(
+            "SELECT position = (SELECT max(sequence) FROM observation) FROM follower WHERE name = 'graph'"
+        ).fetchone()
+        if row and row[0]:
+            break
+        time.sleep(0.1)
+    seconds = time.perf_counter() - started
+    connection.execute("VACUUM (ANALYZE) graph_node, graph_edge")
+    return seconds
+
+
+class _Client:
+    """One kept connection that asks GraphQL."""
+
+    def __init__(self, server: Server) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
+
+    def lineage(self, node: str, depth: int, nodes: int) -> dict[str, Any]:
+        body = json.dumps({"query": QUERY, "variables": {"node": node, "depth": depth, "nodes": nodes}})
+        self._connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
+        answer = json.loads(self._connection.getresponse().read())
+        if answer.get("errors"):
+            raise RuntimeError(json.dumps(answer["errors"])[:1000])
+        found: dict[str, Any] = answer["data"]["lineage"]
+        return found
+
+    def close(self) -> None:
+        self._connection.close()
+
+
+def _ingest_during_closure(server: Server, middle: str, nodes: int) -> tuple[Answers, int]:
+    """Post events one by one while a client asks for closures without pause; return what the posts took."""
+    stop = threading.Event()
+    closures = 0
+
+    def ask() -> None:
+        nonlocal closures
+        client = _Client(server)
+        while not stop.is_set():
+            client.lineage(middle, 10**6, nodes)
+            closures += 1
+        client.close()
+
+    asker = threading.Thread(target=ask)
+    asker.start()
+    time.sleep(0.2)
+    posts = [request("/api/v1/lineage", json.dumps(complete_event("during")).encode()) for _ in range(300)]
+    answers, _ = post_all(server.port, posts, 1)
+    stop.set()
+    asker.join()
+    answers.check()
+    return answers, closures
+
+
+def _raw(connection: "psycopg.Connection[Any]", layered: LayeredGraph, middle: str) -> dict[str, Any]:
+    ids = {
+        f"dataset:{namespace}:{name}": id_
+        for id_, namespace, name in connection.execute(
+            "SELECT id, namespace, name FROM graph_node WHERE kind = 'dataset'"
+        )
+    }
+    starts = _starts(layered, 50)
+    depth5 = [
+        _timed(lambda node=node: connection.execute(RAW_DEPTH_5, {"start": ids[node]}).fetchone())
+        for node in starts
+    ]
+    closure = [_timed(lambda: connection.execute(RAW, {"start": ids[middle]}).fetchone()) for _ in range(5)]
     return {
-        "batches": len(times),
-        "batch_p50_ms": percentile(times, 0.5),
-        "batch_p95_ms": percentile(times, 0.95),
-        "observations_per_s": round(BATCH * len(times) / sum(times) * 1000),
+        "what": "the same walks as plain recursive SQL that only counts",
+        "depth5_p50_ms": round(percentile([ms for ms, _ in depth5], 0.5), 2),
+        "depth5_p95_ms": round(percentile([ms for ms, _ in depth5], 0.95), 2),
+        "closure_p50_ms": round(percentile([ms for ms, _ in closure], 0.5), 2),
     }
 
 
-def measure(
-    engine: Engine, layered: LayeredGraph, *, rounds: int = 200, large_rounds: int = 10
-) -> dict[str, Any]:
-    """Load the graph into a migrated, empty database and ask."""
-    graph = PostgresqlGraph(engine)
-    loaded = load(graph, layered)
-    with engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
-        connection.execute(text("VACUUM (ANALYZE) graph_node, graph_edge"))
-
-    def lineage(node: str, depth: int, max_nodes: int, want: Want = Want.IDS) -> Lineage:
-        return graph.lineage(
-            NodeId.parse(node), Direction.DOWNSTREAM, depth=depth, max_nodes=max_nodes, seconds=60, want=want
-        )
-
+def _starts(layered: LayeredGraph, count: int) -> list[str]:
     chance = random.Random(SEED)
-    starts = [
+    return [
         layered.dataset(chance.randrange(layered.layers - 5), chance.randrange(layered.width)).node_id
-        for _ in range(rounds)
+        for _ in range(count)
     ]
-    middle = layered.dataset(layered.layers // 5 - 2, 0).node_id
-    everything = layered.nodes
-    depth5 = [timed(lambda node=node: lineage(node, 5, 10_000)) for node in starts]
-    closure = [timed(lambda: lineage(middle, 10**6, everything)) for _ in range(large_rounds)]
-    whole = Want.NODES | Want.EDGES
-    full = [
-        timed(lambda: lineage(middle, 10**6, everything, whole)) for _ in range(max(3, large_rounds // 3))
-    ]
-    hub = [timed(lambda: lineage(layered.hub.node_id, 1, everything)) for _ in range(large_rounds)]
-    limited = [timed(lambda: lineage(middle, 20, 10_000)) for _ in range(large_rounds)]
+
+
+def measure_lineage(rounds: int = 200, large_rounds: int = 10) -> dict[str, Any]:
+    """Return times of depth 5, a large closure and a hub over GraphQL, and of ingest during closures."""
+    layered = LayeredGraph()
+    with (
+        temporary_folder() as folder,
+        running_server(folder, HEADWATER_QUERY_TIMEOUT_SECONDS="60") as server,
+        _connect(server) as connection,
+    ):
+        load_seconds = _load(connection, layered)
+        middle = layered.dataset(layered.layers // 5 - 2, 0).node_id
+        client = _Client(server)
+        client.lineage(middle, 10**6, layered.nodes)
+        depth5 = [
+            _timed(lambda node=node: client.lineage(node, 5, 10_000)) for node in _starts(layered, rounds)
+        ]
+        closure = [_timed(lambda: client.lineage(middle, 10**6, layered.nodes)) for _ in range(large_rounds)]
+        hub = [
+            _timed(lambda: client.lineage(layered.hub.node_id, 1, layered.nodes)) for _ in range(large_rounds)
+        ]
+        client.close()
+        during, closures = _ingest_during_closure(server, middle, layered.nodes)
+        reference = _raw(connection, layered, middle)
     return {
-        "load": loaded,
+        "n": rounds,
+        "nodes": layered.nodes,
+        "edges": layered.edges,
+        "load_s": round(load_seconds, 1),
         "depth5": {
-            "nodes_max": max(len(answer.node_ids) for _, answer in depth5),
-            "p50_ms": percentile([ms for ms, _ in depth5], 0.5),
-            "p95_ms": percentile([ms for ms, _ in depth5], 0.95),
+            "nodes_max": max(len(answer["nodeIds"]) for _, answer in depth5),
+            "p50_ms": round(percentile([ms for ms, _ in depth5], 0.5), 2),
+            "p95_ms": round(percentile([ms for ms, _ in depth5], 0.95), 2),
         },
         "closure": {
-            "nodes": len(closure[0][1].node_ids),
-            "complete": closure[0][1].completeness.complete,
-            "p50_ms": percentile([ms for ms, _ in closure], 0.5),
-            "with_nodes_and_edges_p50_ms": percentile([ms for ms, _ in full], 0.5),
-            "edges": len(full[0][1].edges),
-        },
-        "default_limits": {
-            "nodes": len(limited[0][1].node_ids),
-            "p50_ms": percentile([ms for ms, _ in limited], 0.5),
+            "nodes": len(closure[0][1]["nodeIds"]),
+            "complete": closure[0][1]["completeness"]["complete"],
+            "p50_ms": round(percentile([ms for ms, _ in closure], 0.5), 1),
         },
         "hub": {
-            "nodes": len(hub[0][1].node_ids),
-            "frontier": len(hub[0][1].completeness.frontier),
-            "p50_ms": percentile([ms for ms, _ in hub], 0.5),
+            "nodes": len(hub[0][1]["nodeIds"]),
+            "p50_ms": round(percentile([ms for ms, _ in hub], 0.5), 1),
         },
-        "raw_sql": raw(engine, starts, middle, large_rounds),
+        "ingest": {
+            "during_closures": closures,
+            "p50_ms": round(percentile(during.seconds, 0.5) * 1000, 2),
+            "p95_ms": round(percentile(during.seconds, 0.95) * 1000, 2),
+        },
+        "reference": reference,
+        "machine": machine(),
     }
-
-
-def raw(engine: Engine, starts: list[str], middle: str, rounds: int) -> dict[str, Any]:
-    """The same questions as plain recursive SQL that only counts."""
-    with engine.connect() as connection:
-        ids: dict[str, int] = {
-            f"dataset:{namespace}:{name}": id_
-            for id_, namespace, name in connection.execute(
-                text("SELECT id, namespace, name FROM graph_node WHERE kind = 'dataset'")
-            )
-        }
-        depth5 = [
-            timed(lambda node=node: connection.execute(text(RAW_DEPTH_5), {"start": ids[node]}).scalar())
-            for node in starts
-        ]
-        closure = [
-            timed(lambda: connection.execute(text(RAW), {"start": ids[middle]}).scalar())
-            for _ in range(rounds)
-        ]
-    return {
-        "depth5_p50_ms": percentile([ms for ms, _ in depth5], 0.5),
-        "depth5_p95_ms": percentile([ms for ms, _ in depth5], 0.95),
-        "closure_nodes": closure[0][1],
-        "closure_p50_ms": percentile([ms for ms, _ in closure], 0.5),
-    }
-
-
-def run(url: str, layered: LayeredGraph) -> dict[str, Any]:
-    """Migrate the database, measure, and say on what."""
-    engine = create_database_engine(url, pool_size=2, application_name="headwater-benchmark")
-    try:
-        migrate(engine)
-        return {
-            "benchmark": "lineage",
-            "level": "adapter",
-            "n": {"nodes": layered.nodes, "edges": layered.edges, "hub_readers": layered.hub_readers},
-            "machine": {"cpus": os.cpu_count(), "python": platform.python_version()},
-            **measure(engine, layered),
-        }
-    finally:
-        engine.dispose()
-
-
-def main() -> None:
-    """Print one JSON object."""
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--url", help="an empty PostgreSQL database to use instead of an embedded one")
-    arguments = parser.parse_args()
-    layered = LayeredGraph()
-    if arguments.url:
-        result = run(arguments.url, layered)
-    else:
-        folder = Path(tempfile.mkdtemp(prefix="headwater-benchmark-"))
-        database = EmbeddedPostgreSQL(folder, progress=lambda line: print(line, file=sys.stderr))
-        try:
-            result = run(database.start(), layered)
-        finally:
-            database.stop()
-            shutil.rmtree(folder)
-    print(json.dumps(result, indent=2))
-
-
-if __name__ == "__main__":
-    main()
