@@ -78,56 +78,62 @@ def test_json_has_many_names(database_url: str, tmp_path: Path, content_type: st
     assert response.status_code == 201
 
 
-@pytest.mark.parametrize(
-    ("content", "code", "pointer"),
-    [
-        (b"", "invalid-json", None),
-        (b"{", "invalid-json", None),
-        (b"\xff\xfe", "invalid-json", None),
-        (b"null", "invalid-event", None),
-        (json.dumps([run_event()]).encode(), "invalid-event", None),
-        (json.dumps(run_event(eventTime=None)).encode(), "invalid-event", "/eventTime"),
-        (json.dumps(run_event(eventTime=1729156707)).encode(), "invalid-event", "/eventTime"),
-        (json.dumps(run_event(eventTime="1729156707")).encode(), "invalid-event", "/eventTime"),
-        (json.dumps(run_event(job={"namespace": "n", "name": ""})).encode(), "invalid-event", "/job/name"),
-        (
-            json.dumps(run_event(job={"namespace": "", "name": "n"})).encode(),
-            "invalid-event",
-            "/job/namespace",
-        ),
-        (json.dumps(run_event(outputs=[dataset("")])).encode(), "invalid-event", "/outputs/0/name"),
-        (json.dumps(run_event(outputs=[dataset("a\0b")])).encode(), "invalid-event", "/outputs/0/name"),
-        (json.dumps(run_event(deep=json.loads("[" * 70 + "]" * 70))).encode(), "invalid-event", None),
-        (b'{"a":' + b"[" * 100_000, "invalid-event", None),
-    ],
-)
-def test_wrong_events_are_refused_with_a_pointer_and_leave_nothing(
-    database_url: str, tmp_path: Path, content: bytes, code: str, pointer: str | None
-) -> None:
-    response = asyncio.run(posted(database_url, tmp_path, content))
-    assert response.status_code == 400
-    problem = problem_of(response)
-    assert problem["code"] == code
-    assert problem["retryable"] is False
-    if pointer is not None:
-        assert problem["pointer"] == pointer
+WRONG_EVENTS: list[tuple[bytes, str, str | None]] = [
+    (b"", "invalid-json", None),
+    (b"{", "invalid-json", None),
+    (b"\xff\xfe", "invalid-json", None),
+    (b"null", "invalid-event", None),
+    (json.dumps([run_event()]).encode(), "invalid-event", None),
+    (json.dumps(run_event(eventTime=None)).encode(), "invalid-event", "/eventTime"),
+    (json.dumps(run_event(eventTime=1729156707)).encode(), "invalid-event", "/eventTime"),
+    (json.dumps(run_event(eventTime="1729156707")).encode(), "invalid-event", "/eventTime"),
+    (json.dumps(run_event(job={"namespace": "n", "name": ""})).encode(), "invalid-event", "/job/name"),
+    (
+        json.dumps(run_event(job={"namespace": "", "name": "n"})).encode(),
+        "invalid-event",
+        "/job/namespace",
+    ),
+    (json.dumps(run_event(outputs=[dataset("")])).encode(), "invalid-event", "/outputs/0/name"),
+    (json.dumps(run_event(outputs=[dataset("a\0b")])).encode(), "invalid-event", "/outputs/0/name"),
+    (json.dumps(run_event(deep=json.loads("[" * 70 + "]" * 70))).encode(), "invalid-event", None),
+    (b'{"a":' + b"[" * 100_000, "invalid-event", None),
+]
+
+
+def test_wrong_events_are_refused_with_a_pointer_and_leave_nothing(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            for content, code, pointer in WRONG_EVENTS:
+                response = await web.client.post("/api/v1/lineage", content=content, headers=JSON)
+                assert response.status_code == 400, content[:300]
+                problem = problem_of(response)
+                assert (problem["code"], problem["retryable"]) == (code, False), content[:300]
+                if pointer is not None:
+                    assert problem["pointer"] == pointer, content[:300]
+
+    asyncio.run(scenario())
     assert ledger(database_url) == []
 
 
-@pytest.mark.parametrize(
-    "headers",
-    [
-        {},
-        {"Content-Type": "text/plain"},
-        {"Content-Type": "multipart/form-data; boundary=x"},
-        {"Content-Type": "application/x-www-form-urlencoded"},
-        {**JSON, "Content-Encoding": "br"},
-    ],
-)
-def test_only_json_plain_or_gzip_is_taken(database_url: str, tmp_path: Path, headers: dict[str, str]) -> None:
-    response = asyncio.run(posted(database_url, tmp_path, json.dumps(run_event()).encode(), headers))
-    assert response.status_code == 415
-    assert problem_of(response)["code"] == "unsupported-media-type"
+OTHER_MEDIA: list[dict[str, str]] = [
+    {},
+    {"Content-Type": "text/plain"},
+    {"Content-Type": "multipart/form-data; boundary=x"},
+    {"Content-Type": "application/x-www-form-urlencoded"},
+    {**JSON, "Content-Encoding": "br"},
+]
+
+
+def test_only_json_plain_or_gzip_is_taken(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            for headers in OTHER_MEDIA:
+                content = json.dumps(run_event()).encode()
+                response = await web.client.post("/api/v1/lineage", content=content, headers=headers)
+                assert response.status_code == 415, headers
+                assert problem_of(response)["code"] == "unsupported-media-type"
+
+    asyncio.run(scenario())
     assert ledger(database_url) == []
 
 
@@ -149,22 +155,25 @@ def test_gzip_is_taken_and_is_the_same_event(database_url: str, tmp_path: Path) 
     assert stored_bodies(database_url) == [content]
 
 
-@pytest.mark.parametrize(
-    ("content", "status", "code"),
-    [
-        (gzip.compress(b"[" + b" " * (64 * MIB)), 413, "payload-too-large"),
-        (gzip.compress(gzip.compress(json.dumps(run_event()).encode())), 400, "invalid-json"),
-        (gzip.compress(json.dumps(run_event()).encode())[:-10], 400, "invalid-input"),
-        (b"no gzip", 400, "invalid-input"),
-        (zlib.compress(b"{}"), 400, "invalid-input"),
-    ],
-)
-def test_bombs_and_broken_streams_are_refused(
-    database_url: str, tmp_path: Path, content: bytes, status: int, code: str
-) -> None:
-    response = asyncio.run(posted(database_url, tmp_path, content, {**JSON, "Content-Encoding": "gzip"}))
-    assert response.status_code == status
-    assert problem_of(response)["code"] == code
+BOMBS_AND_RUINS = [
+    (gzip.compress(b"[" + b" " * (64 * MIB)), 413, "payload-too-large"),
+    (gzip.compress(gzip.compress(json.dumps(run_event()).encode())), 400, "invalid-json"),
+    (gzip.compress(json.dumps(run_event()).encode())[:-10], 400, "invalid-input"),
+    (b"no gzip", 400, "invalid-input"),
+    (zlib.compress(b"{}"), 400, "invalid-input"),
+]
+
+
+def test_bombs_and_broken_streams_are_refused(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            for content, status, code in BOMBS_AND_RUINS:
+                headers = {**JSON, "Content-Encoding": "gzip"}
+                response = await web.client.post("/api/v1/lineage", content=content, headers=headers)
+                assert response.status_code == status, content[:50]
+                assert problem_of(response)["code"] == code, content[:50]
+
+    asyncio.run(scenario())
     assert ledger(database_url) == []
 
 

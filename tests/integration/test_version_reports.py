@@ -5,7 +5,6 @@ from pathlib import Path
 from typing import Any
 
 import orjson
-import pytest
 
 from catalog.ledger import read_facts
 from tests.support.spine import connect
@@ -58,35 +57,38 @@ def test_the_same_key_is_the_same_report(database_url: str, tmp_path: Path) -> N
     assert len(ledger(database_url)) == 2
 
 
-@pytest.mark.parametrize(
-    ("body", "code", "pointer"),
-    [
-        (b"{", "invalid-json", None),
-        (b"[]", "invalid-input", None),
-        (orjson.dumps({"dataset": {"namespace": "db", "name": "t"}}), "invalid-input", "/idempotencyKey"),
-        (orjson.dumps(report(dataset={"namespace": "db", "name": ""})), "invalid-input", "/dataset/name"),
-        (orjson.dumps(report(rowz=1)), "invalid-input", "/rowz"),
-        (orjson.dumps(report(rows=-1)), "invalid-input", "/rows"),
-        (
-            b'{"dataset":{"namespace":"d","name":"t"},"idempotencyKey":"k","rows":1e30}',
-            "invalid-input",
-            "/rows",
-        ),
-        (orjson.dumps(report(time=1729156707)), "invalid-input", "/time"),
-        (orjson.dumps(report(time="1729156707")), "invalid-input", "/time"),
-        (orjson.dumps(report(time="yesterday")), "invalid-input", "/time"),
-        (orjson.dumps(report(partition="a\0b")), "invalid-input", None),
-    ],
-)
-def test_wrong_reports_are_refused_and_leave_nothing(
-    database_url: str, tmp_path: Path, body: bytes, code: str, pointer: str | None
-) -> None:
-    response = asyncio.run(posted(database_url, tmp_path, body))
-    assert response.status_code == 400
-    problem = problem_of(response)
-    assert problem["code"] == code
-    if pointer is not None:
-        assert problem["pointer"] == pointer
+WRONG_REPORTS: list[tuple[bytes, str, str | None]] = [
+    (b"{", "invalid-json", None),
+    (b"[]", "invalid-input", None),
+    (orjson.dumps({"dataset": {"namespace": "db", "name": "t"}}), "invalid-input", "/idempotencyKey"),
+    (orjson.dumps(report(dataset={"namespace": "db", "name": ""})), "invalid-input", "/dataset/name"),
+    (orjson.dumps(report(rowz=1)), "invalid-input", "/rowz"),
+    (orjson.dumps(report(rows=-1)), "invalid-input", "/rows"),
+    (
+        b'{"dataset":{"namespace":"d","name":"t"},"idempotencyKey":"k","rows":1e30}',
+        "invalid-input",
+        "/rows",
+    ),
+    (orjson.dumps(report(time=1729156707)), "invalid-input", "/time"),
+    (orjson.dumps(report(time="1729156707")), "invalid-input", "/time"),
+    (orjson.dumps(report(time="yesterday")), "invalid-input", "/time"),
+    (orjson.dumps(report(partition="a\0b")), "invalid-input", None),
+]
+
+
+def test_wrong_reports_are_refused_and_leave_nothing(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            headers = {"Content-Type": "application/json", **web.local}
+            for body, code, pointer in WRONG_REPORTS:
+                response = await web.client.post("/api/v1/versions", content=body, headers=headers)
+                assert response.status_code == 400, body
+                problem = problem_of(response)
+                assert problem["code"] == code, body
+                if pointer is not None:
+                    assert problem["pointer"] == pointer, body
+
+    asyncio.run(scenario())
     assert ledger(database_url) == []
 
 
