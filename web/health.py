@@ -78,11 +78,13 @@ def health_router(probe: Probe[Readiness], disk: DiskGuard) -> APIRouter:
     """Return the routes that supervisors and load balancers ask."""
     router = APIRouter(tags=["operation"])
 
+    @router.head("/healthz", include_in_schema=False)
     @router.get("/healthz", response_class=Response)
     async def get_health() -> Response:
         """Answer as long as the process lives; open to everyone."""
         return _json(200, {"status": "alive", "service": "headwater", "version": VERSION})
 
+    @router.head("/readyz", include_in_schema=False)
     @router.get("/readyz", response_class=Response)
     async def get_readiness(request: Request) -> Response:
         """200 when events are taken in and answers are fresh and whole, else 503; each check by name."""

@@ -43,6 +43,10 @@ def test_liveness_says_what_lives(database_url: str, tmp_path: Path) -> None:
             answer = (await web.client.get("/healthz")).json()
             assert answer["status"] == "alive"
             assert answer["service"] == "headwater"
+            # Monitors ask for the head alone.
+            for path in ("/healthz", "/readyz"):
+                response = await web.client.head(path)
+                assert response.status_code == 200
 
     asyncio.run(scenario())
 
