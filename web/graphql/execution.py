@@ -7,6 +7,7 @@ its verdict.
 
 import asyncio
 import contextlib
+import threading
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -31,10 +32,12 @@ from web.graphql.limits import QueryCost, QueryLimits
 from web.graphql.request import QueryRequest
 from web.graphql.schema import GRAPHQL_SCHEMA
 
-#: Threads that carry out queries; each may hold two connections, its own and the graph's.
+#: Threads that carry out queries.
 QUERY_THREADS = 3
 #: Threads that carry out mutations, which hold no connection while they wait.
 COMMAND_THREADS = 16
+#: Snapshots that may be open at once; each may need a second connection for the graph, and ingest needs some too.
+MOST_SNAPSHOTS = 4
 #: Requests that may be under way or wait for a thread; others are told to come again.
 MOST_REQUESTS = 200
 
@@ -90,6 +93,7 @@ class GraphQLService:
         self._documents = DocumentMemory()
         self._queries = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="graphql-query")
         self._mutations = ThreadPoolExecutor(COMMAND_THREADS, thread_name_prefix="graphql-command")
+        self._snapshots = threading.BoundedSemaphore(MOST_SNAPSHOTS)
         self._under_way: set[QueryRequest] = set()
         self._count = 0
 
@@ -155,6 +159,7 @@ class GraphQLService:
             seconds=self._settings.query_timeout_seconds,
             authorise=authorise,
             submit=submit,
+            snapshots=self._snapshots,
         )
 
 

@@ -31,7 +31,7 @@ from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 from strawberry.schema.schema_converter import GraphQLCoreConverter
 from strawberry.types.field import StrawberryField
 
-from catalog.errors import DatabaseUnavailable, QueryTimedOut
+from catalog.errors import DatabaseUnavailable, QueryTimedOut, ServerBusy
 
 Coerce: TypeAlias = Callable[[Any], Any]
 
@@ -140,7 +140,7 @@ class PlainFieldsExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> None:
         """Note the error at its field, or stop where no other field can be answered either."""
         original = getattr(raw_error, "original_error", None) or raw_error
-        if isinstance(original, (QueryTimedOut, DatabaseUnavailable)):
+        if isinstance(original, (QueryTimedOut, DatabaseUnavailable, ServerBusy)):
             raise StoppedError(original) from raw_error
         super().handle_field_error(raw_error, return_type, field_details_list, path)
 

@@ -1,6 +1,7 @@
 """One GraphQL request: what it may do, how long it may take, and the one snapshot of the database that it reads."""
 
 import datetime as dt
+import threading
 import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future
@@ -12,7 +13,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.errors import DatabaseUnavailable, QueryTimedOut
+from catalog.errors import DatabaseUnavailable, QueryTimedOut, ServerBusy
 from catalog.ledger import NewFact
 from graph.port import GraphReader
 from web.access import Permission, Principal
@@ -88,24 +89,39 @@ class QueryRequest:
     authorise: Callable[[Permission], Principal]
     #: Submits a command on the event loop; the future gives its position and result.
     submit: Callable[[NewFact], "Future[tuple[int, dict[str, Any]]]"]
+    #: Bounds how many requests may read at once.
+    snapshots: threading.BoundedSemaphore
     #: Positions that parts of the answer were computed at.
     positions: list[int] = field(default_factory=list)
     _started: float = field(default_factory=time.monotonic)
     _connection: Connection | None = None
     _snapshot: Snapshot | None = None
+    _holds_snapshot: bool = False
 
     @property
     def snapshot(self) -> Snapshot:
         """The snapshot of this request, taken when it is first needed."""
         if self._snapshot is None:
-            with translated_errors():
-                self._connection = self.engine.connect().execution_options(
-                    isolation_level="REPEATABLE READ", postgresql_readonly=True
-                )
-                self._connection.begin()
-            self._snapshot = Snapshot(self._connection, self.remaining_seconds)
+            try:
+                self._snapshot = self._open()
+            except DatabaseUnavailable:
+                # A pooled connection may have died while it was idle, and nothing was read yet: once more on a new one.
+                self.close()
+                self.engine.dispose()
+                self._snapshot = self._open()
             self.positions.append(self._snapshot.position)
         return self._snapshot
+
+    def _open(self) -> Snapshot:
+        if not self.snapshots.acquire(timeout=self.remaining_seconds):
+            raise ServerBusy
+        self._holds_snapshot = True
+        with translated_errors():
+            self._connection = self.engine.connect().execution_options(
+                isolation_level="REPEATABLE READ", postgresql_readonly=True
+            )
+            self._connection.begin()
+        return Snapshot(self._connection, self.remaining_seconds)
 
     def rows(self, query: bytes, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a named statement, read from the snapshot."""
@@ -114,9 +130,14 @@ class QueryRequest:
     def close(self) -> None:
         """Give the snapshot back; the next read takes a new one."""
         self._snapshot = None
-        if self._connection is not None:
-            self._connection.close()
+        try:
+            if self._connection is not None:
+                self._connection.close()
+        finally:
             self._connection = None
+            if self._holds_snapshot:
+                self._holds_snapshot = False
+                self.snapshots.release()
 
     @property
     def remaining_seconds(self) -> float:

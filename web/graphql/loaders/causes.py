@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar, assert_never
 
+from catalog.errors import InvalidInput
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.ancestry import pipeline_runs_above
@@ -38,6 +39,8 @@ QUERIES = load_queries(Path(__file__).with_name("causes.sql"))
 Found = TypeVar("Found")
 
 VERSION, RUN, PIPELINE_RUN, FACT = "version", "run", "pipelineRun", "fact"
+MAX_DEPTH = 1_000
+MAX_NODES = 10_000
 DEPTH, NODE_LIMIT = "DEPTH", "NODE_LIMIT"
 
 
@@ -58,6 +61,9 @@ def causes(
     request: QueryRequest, members: Sequence[PipelineRunRecord], depth: int, max_nodes: int
 ) -> Mapping[uuid.UUID, CausesRecord]:
     """Return for each run at most `max_nodes` lines, that go back at most `depth` generations of pipeline runs."""
+    if not 1 <= depth <= MAX_DEPTH or not 1 <= max_nodes <= MAX_NODES:
+        message = f"expected `depth` to be from 1 to {MAX_DEPTH} and `maxNodes` from 1 to {MAX_NODES}"
+        raise InvalidInput(f"{message}, found {depth} and {max_nodes}")
     known = _Known()
     generation = {member.row_id: member for member in members}
     for _ in range(depth):
