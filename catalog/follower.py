@@ -77,11 +77,12 @@ class Follower(Generic[Record]):
         records: Sequence[Record] = ()
         try:
             with connection.transaction():
-                cursor = self._lock_cursor(connection)
+                cursor, holder = self._lock_cursor(connection)
                 records = self.source.read(connection, after=cursor, limit=limit)
                 if not records:
                     return Step(0, 0, cursor)
-                resumed = self._expected_cursor != cursor
+                # Whoever moves the cursor, or retries a parked record without moving it, leaves another holder.
+                resumed = self._expected_cursor != cursor or holder != self.holder
                 self.source.apply(connection, records, resumed=resumed)
                 cursor = self.source.cursor(records[-1])
                 self._move_cursor(connection, cursor, len(records))
@@ -118,15 +119,15 @@ class Follower(Generic[Record]):
         self._expected_cursor = None
         self.source.forget()
 
-    def _lock_cursor(self, connection: psycopg.Connection[Any]) -> int:
+    def _lock_cursor(self, connection: psycopg.Connection[Any]) -> tuple[int, str | None]:
         row = connection.execute(
-            "SELECT position FROM follower WHERE name = %s FOR UPDATE", (self.source.name,)
+            "SELECT position, holder FROM follower WHERE name = %s FOR UPDATE", (self.source.name,)
         ).fetchone()
         if row is None:
             raise HeadwaterError(
                 f"expected a cursor for the follower {self.source.name!r}, found none: run migrate"
             )
-        return int(row[0])
+        return int(row[0]), row[1]
 
     def _move_cursor(self, connection: psycopg.Connection[Any], cursor: int, count: int) -> None:
         connection.execute(
@@ -209,11 +210,13 @@ def _follow(
 def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], position: int) -> None:
     """Apply one parked record again in a transaction of its own; raise what it raises, and keep it parked then.
 
-    The cursor does not move: everything after the record has long been applied.
+    The cursor does not move: everything after the record has long been applied. The follower that goes on learns by
+    the holder that what it remembers no longer counts.
     """
     with connection.transaction():
         connection.execute(
-            "SELECT position FROM follower WHERE name = %s FOR UPDATE", (follower.source.name,)
+            "UPDATE follower SET holder = %s WHERE name = %s",
+            (f"retry of {position} by {follower.holder}", follower.source.name),
         )
         records = follower.source.read(connection, after=position - 1, limit=1)
         if not records or follower.source.cursor(records[0]) != position:
