@@ -6,7 +6,7 @@ import psycopg
 import typer
 from psycopg.rows import dict_row
 
-from catalog.errors import InvalidInput, NotFound
+from catalog.errors import HeadwaterError, InvalidInput, NotFound
 from catalog.follower import Follower, retry_parked
 from catalog.settings import Settings
 from web.bootstrap import graph_follower, state_follower
@@ -82,9 +82,21 @@ def retry(
         chosen = chosen_records(_parked(connection), positions, name)
         followers = _followers(settings)
         for found in chosen:
-            retry_parked(connection, followers[found["follower"]], found["position"])
+            _apply_again(connection, followers[found["follower"]], found["position"])
             say(f"applied {found['follower']} {found['position']}")
     say(f"applied {count(len(chosen), 'record')}")
+
+
+def _apply_again(connection: "psycopg.Connection[Any]", chosen: Follower[Any], position: int) -> None:
+    place = f"{chosen.source.name} {position}"
+    try:
+        retry_parked(connection, chosen, position)
+    except psycopg.OperationalError:
+        raise
+    except Exception as error:
+        # Whatever is wrong with a record may come out here; it stays parked, which is what has to be told.
+        told = f"{type(error).__name__}: {error}"[:500]
+        raise HeadwaterError(f"{place} failed again and stays parked: {told}") from error
 
 
 def _followers(settings: Settings) -> dict[str, Follower[Any]]:

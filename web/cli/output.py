@@ -88,7 +88,7 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Text]], *, right
         table.add_column(column, justify="right" if column in right else "left", overflow="fold")
     for row in rows:
         table.add_row(*row)
-    out().print(table)
+    _print_aligned(table)
 
 
 def print_facts(facts: Iterable[tuple[str, Text]]) -> None:
@@ -98,7 +98,18 @@ def print_facts(facts: Iterable[tuple[str, Text]]) -> None:
     table.add_column(overflow="fold")
     for name, value in facts:
         table.add_row(name, value)
-    out().print(table)
+    _print_aligned(table)
+
+
+def _print_aligned(table: Table) -> None:
+    console = out()
+    if console.is_terminal:
+        console.print(table)
+        return
+    with console.capture() as capture:
+        console.print(table)
+    # Columns are filled up with blanks, which nobody needs after the last one.
+    sys.stdout.write("".join(f"{line.rstrip()}\n" for line in capture.get().splitlines()))
 
 
 def print_line(text: Text | str) -> None:

@@ -15,7 +15,7 @@ from web.cli.output import cell, print_facts, print_json, print_line, print_tabl
 from web.cli.queries import CANCEL, RETRY, RUN, RUNS
 from web.cli.run_names import run_id
 from web.cli.run_parts import COLUMNS, Run, heading, row, took, waited
-from web.cli.text import duration, instant, seconds_between
+from web.cli.text import brief, duration, instant, seconds_between
 
 runs = group("List, show, cancel and retry runs; read their logs.")
 
@@ -143,8 +143,8 @@ def _print_transitions(run: Run) -> None:
             cell(instant(move["at"])),
             state(move["toState"].lower()),
             cell(move["attempt"]),
-            cell(move["actor"]),
-            cell(move["reason"]),
+            cell(brief(move["actor"])),
+            cell(brief(move["reason"])),
         ]
         for move in run["transitions"]
     ]

@@ -12,6 +12,8 @@ _UNSAFE = re.compile(
 )
 _UNSAFE_IN_JSON = re.compile(_UNSAFE.pattern.replace("\x00-\x1f", ""))
 
+_UUID = re.compile(r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}")
+
 SECONDS = {"d": 86_400, "h": 3_600, "min": 60, "s": 1}
 
 
@@ -22,6 +24,11 @@ def shown(text: object, *, lines: bool = False) -> str:
     """
     kept = "\n\t" if lines else ""
     return _UNSAFE.sub(lambda found: found[0] if found[0] in kept else _escape(found[0]), str(text))
+
+
+def brief(text: str) -> str:
+    """Return the text with each UUID in it cut to its beginning, for tables."""
+    return _UUID.sub(lambda found: f"{found[0][:8]}…", text)
 
 
 def safe_json(text: str) -> str:
