@@ -6,7 +6,7 @@ directly here; whatever is not exactly as it should be (null where there may be 
 goes the usual way, which knows the right error.
 """
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from operator import attrgetter
 from typing import Any, TypeAlias
@@ -35,8 +35,8 @@ from catalog.errors import DatabaseUnavailable, QueryTimedOut, ServerBusy
 
 Coerce: TypeAlias = Callable[[Any], Any]
 
-#: Built-in and own scalars whose values of this very type are written as they are.
-_AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Long": int, "Boolean": bool, "Float": float}
+#: Scalars whose values of this very type are written as they are.
+_AS_THEY_ARE: dict[str, type] = {"String": str, "ID": str, "Boolean": bool}
 
 
 class StoppedError(BaseException):
@@ -115,6 +115,11 @@ class PlainFieldsExecutor(StrawberryGraphQLCoreExecutionContext):
     ) -> Any:
         """Return the items; those of a leaf type, and objects of which only plain fields are asked for, at once."""
         self.context_value.check_time()
+        if not isinstance(result, (list, tuple)):
+            # It may be something that can be gone through only once, or not at all.
+            return super().complete_list_value(
+                return_type, field_details_list, info, path, result, position_context
+            )
         item_type = return_type.of_type
         named = item_type.of_type if isinstance(item_type, GraphQLNonNull) else item_type
         try:
@@ -223,11 +228,11 @@ def _usual(type_: GraphQLScalarType | GraphQLEnumType) -> Coerce:
     return coerce
 
 
-def _leaves(coerce: Coerce, values: Iterable[Any]) -> list[Any]:
+def _leaves(coerce: Coerce, values: Sequence[Any]) -> list[Any]:
     return [coerce(value) for value in values]
 
 
-def _objects(fields: tuple[_PlainField, ...], records: Iterable[Any]) -> list[Any]:
+def _objects(fields: tuple[_PlainField, ...], records: Sequence[Any]) -> list[Any]:
     pairs = [(field.response_name, field.read) for field in fields]
     items = []
     for record in records:

@@ -11,6 +11,7 @@ _MEDIA_TYPES = {
     "query.html": "text/html; charset=utf-8",
     "query.css": "text/css; charset=utf-8",
     "query.js": "text/javascript; charset=utf-8",
+    "examples.json": "application/json",
 }
 PAGE = "query.html"
 PAGE_FILES = {name: (_FOLDER / name).read_bytes() for name in _MEDIA_TYPES}

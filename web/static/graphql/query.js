@@ -1,17 +1,5 @@
 "use strict";
 
-const EXAMPLES = [
-  ["Standing", "{\n  status {\n    position\n    lag { facts seconds }\n    counts { datasets jobs runs pipelines }\n  }\n}\n", {}],
-  [
-    "Lineage of a dataset",
-    "query Lineage($node: ID!) {\n  lineage(nodeId: $node, direction: DOWNSTREAM, depth: 5) {\n    nodes { id kind }\n    edges { origin destination }\n    completeness { complete reason frontier }\n    position\n  }\n}\n",
-    { node: "dataset:NAMESPACE:NAME" },
-  ],
-  ["Datasets", "{\n  datasets(first: 20) {\n    nodes { id currentVersion { time state rowCount } }\n    pageInfo { hasNextPage endCursor }\n  }\n}\n", {}],
-  ["Pipelines and what they wait for", "{\n  pipelines {\n    nodes {\n      name\n      state\n      condition { satisfied waitingFor descendants { level label satisfied since } }\n      latestRun { number state reason }\n    }\n  }\n}\n", {}],
-  ["Why a run exists", "query Why($run: ID!) {\n  pipelineRun(id: $run) {\n    number\n    state\n    reason\n    causes { nodes { level kind text at } complete reason }\n  }\n}\n", { run: "UUID" }],
-];
-
 const element = (id) => document.getElementById(id);
 let asking = null;
 
@@ -69,8 +57,21 @@ async function run() {
 }
 
 function show(example) {
-  element("query").value = example[1];
-  element("variables").value = Object.keys(example[2]).length ? JSON.stringify(example[2], null, 2) : "";
+  element("query").value = example.query;
+  element("variables").value = Object.keys(example.variables).length ? JSON.stringify(example.variables, null, 2) : "";
+}
+
+async function readExamples() {
+  try {
+    const response = await fetch("/graphql/examples.json", { credentials: "omit" });
+    const examples = await response.json();
+    for (const example of examples) element("example").append(new Option(example.title, example.title));
+    element("example").addEventListener("change", () => show(examples[element("example").selectedIndex]));
+    // What somebody has begun to write stays.
+    if (!element("query").value) show(examples[0]);
+  } catch {
+    say("The examples cannot be read just now.", true);
+  }
 }
 
 function typeText(type) {
@@ -128,7 +129,5 @@ document.addEventListener("keydown", (event) => {
     run();
   }
 });
-EXAMPLES.forEach((example, index) => element("example").append(new Option(example[0], String(index))));
-element("example").addEventListener("change", () => show(EXAMPLES[element("example").selectedIndex]));
-show(EXAMPLES[0]);
+readExamples();
 readSchema();
