@@ -162,9 +162,9 @@ class Client:
         self._http.close()
 
     def ask(self, query: str, **variables: Any) -> dict[str, Any]:
-        """Return the data of a GraphQL query; it is repeated while the server is away for a moment.
+        """Return the data of a GraphQL operation; it is repeated while the server is away for a moment.
 
-        Raises the error that the server named first; also where a mutation bears an idempotency key this is safe.
+        A mutation must bear an idempotency key, so that repeating it is safe. Raises the first error of the answer.
         """
         body = json.dumps({"query": query, "variables": variables}).encode()
         for attempt in self._attempts():
