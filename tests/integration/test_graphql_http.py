@@ -12,7 +12,7 @@ from graphql import get_introspection_query
 
 from catalog.facts import version_report
 from catalog.keys import DatasetKey
-from tests.support.graphql import Asking, asked, completed, heard, keeping_up
+from tests.support.graphql import Asking, asked, asking, completed, heard, keeping_up
 from tests.support.spine import T0, connect, run_event
 from tests.support.web import database_away, problem_of
 
@@ -67,6 +67,22 @@ def test_what_cannot_be_answered_is_refused_with_a_stable_code(
         assert answer["errors"][0]["message"]
         # A question that was not carried out has no data at all.
         assert ("data" in answer) is (status == 200)
+
+    asked(database_url, tmp_path, story)
+
+
+def test_a_large_question_is_read_like_a_small_one(database_url: str, tmp_path: Path) -> None:
+    async def story(ask: Asking) -> None:
+        padded = "{ position } #" + "x" * 100_000
+        assert await ask.data(padded) == {"position": 0}
+        assert await ask.code("{ nothing } #" + "x" * 100_000) == "invalid-query"
+        assert await ask.code("{ position } #" + "x" * 300_000) == "query-too-expensive"
+        long = "{" + " ".join(f"a{n}: datasets(first: 1000) {{ nodes {{ id }} }}" for n in range(150)) + "}"
+        assert await ask.code(long) == "query-too-expensive"
+        name = "n" * 100_000 + "\0"
+        query = 'query ($name: String) { dataset(namespace: "n", name: $name) { id } }'
+        assert await ask.code(query, {"name": name}) == "invalid-input"
+        assert await ask.data(query, {"name": "n" * 100_000}) == {"dataset": None}
 
     asked(database_url, tmp_path, story)
 
@@ -132,7 +148,7 @@ def test_an_answer_says_at_which_position_it_was_computed(database_url: str, tmp
 
 @pytest.mark.parametrize("way", ["header", "argument", "variable", "fragment"])
 def test_an_answer_waits_for_what_was_just_written(database_url: str, tmp_path: Path, way: str) -> None:
-    def asking(position: int) -> dict[str, Any]:
+    def question(position: int) -> dict[str, Any]:
         dataset = 'dataset(namespace: "ns", name: "raw"{0}) {{ id }}'
         match way:
             case "header":
@@ -153,9 +169,9 @@ def test_an_answer_waits_for_what_was_just_written(database_url: str, tmp_path: 
     async def story(ask: Asking) -> None:
         sent = await ask.web.post_event(run_event(uuid.uuid4(), outputs=["raw"]))
         position = int(sent.headers["headwater-position"])
-        assert await ask.code(**asking(position)) == "position-not-reached"
+        assert await ask.code(**question(position)) == "position-not-reached"
         with keeping_up(database_url):
-            found = await ask.data(**asking(position))
+            found = await ask.data(**question(position))
         assert found == {"dataset": {"id": "dataset:ns:raw"}}
 
     asked(database_url, tmp_path, story, query_timeout_seconds=1.0)
@@ -281,6 +297,23 @@ def test_questions_run_off_the_event_loop(database_url: str, tmp_path: Path) -> 
             assert (await task).status_code == 200
 
     asked(database_url, tmp_path, story)
+
+
+def test_the_end_of_the_application_ends_questions_that_wait(database_url: str, tmp_path: Path) -> None:
+    heard(database_url, completed("load", outputs=["raw"]))
+
+    async def told() -> float:
+        with connect(database_url) as connection, connection.transaction():
+            connection.execute("LOCK TABLE dataset IN ACCESS EXCLUSIVE MODE")
+            async with asking(database_url, tmp_path) as ask:
+                slow = asyncio.create_task(ask.response("{ datasets { totalCount } }"))
+                await asyncio.sleep(0.2)
+                started = time.monotonic()
+            response = await slow
+            assert response.json()["errors"][0]["extensions"]["code"] == "query-timed-out"
+            return time.monotonic() - started
+
+    assert asyncio.run(told()) < 2
 
 
 def test_the_page_loads_nothing_from_elsewhere_and_nothing_inline(database_url: str, tmp_path: Path) -> None:

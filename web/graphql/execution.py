@@ -38,6 +38,8 @@ QUERY_THREADS = 3
 COMMAND_THREADS = 16
 #: Snapshots that may be open at once; each may need a second connection for the graph, and ingest needs some too.
 MOST_SNAPSHOTS = 4
+#: The cost of longer texts is counted in a thread, so that it holds up no other request.
+INLINE_CHARACTERS = 2_000
 #: Requests that may be under way or wait for a thread; others are told to come again.
 MOST_REQUESTS = 200
 
@@ -124,7 +126,10 @@ class GraphQLService:
         if read is None:
             read = await loop.run_in_executor(self._queries, self._documents.read, question.query)
         operation = read.operation(question.operation_name)
-        self._check_cost(read, operation, question.variables)
+        if len(question.query) <= INLINE_CHARACTERS:
+            self._check_cost(read, operation, question.variables)
+        else:
+            await loop.run_in_executor(self._queries, self._check_cost, read, operation, question.variables)
         position = max(question.min_position, _min_position(read, question.variables))
         if position:
             seconds = self._settings.query_timeout_seconds

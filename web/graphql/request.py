@@ -1,5 +1,6 @@
 """One GraphQL request: what it may do, how long it may take, and the one snapshot of the database that it reads."""
 
+import contextlib
 import datetime as dt
 import threading
 import time
@@ -13,7 +14,7 @@ import psycopg
 from sqlalchemy import Connection, Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.errors import DatabaseUnavailable, QueryTimedOut, ServerBusy
+from catalog.errors import DatabaseUnavailable, PositionNotReached, QueryTimedOut, ServerBusy
 from catalog.ledger import NewFact
 from graph.port import GraphReader
 from web.access import Permission, Principal
@@ -21,6 +22,8 @@ from web.following import current_positions
 
 #: What of the time allowed a traversal leaves to those who write the answer down.
 TRAVERSAL_SHARE = 0.8
+#: How long the cancelling of a statement may take, in seconds.
+CANCEL_SECONDS = 1.0
 
 
 class Snapshot:
@@ -148,8 +151,13 @@ class QueryRequest:
         return remaining
 
     def stop(self) -> None:
-        """Let the time allowed be over; may be called by another thread."""
+        """Let the time allowed be over, for a statement that runs too; may be called by another thread."""
         self.seconds = 0.0
+        snapshot = self._snapshot
+        if snapshot is not None:
+            # A connection that is no more has nothing to cancel.
+            with contextlib.suppress(psycopg.Error):
+                snapshot.connection.cancel_safe(timeout=CANCEL_SECONDS)
 
     def check_time(self) -> None:
         """Raise `QueryTimedOut` where the time allowed is over."""
@@ -166,7 +174,13 @@ class QueryRequest:
         No snapshot is held meanwhile, and what is read afterwards sees what the command did.
         """
         self.close()
-        return self.submit(fact).result()
+        future = self.submit(fact)
+        try:
+            return future.result(timeout=self.remaining_seconds)
+        except TimeoutError as error:
+            raise PositionNotReached(
+                "the command may be stored: send it again with its idempotencyKey"
+            ) from error
 
 
 def keys_of(rows: Sequence[tuple[Any, ...]]) -> list[Any]:

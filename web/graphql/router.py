@@ -1,5 +1,6 @@
 """`/graphql`: questions and commands as JSON by POST, and a page to write them on by GET."""
 
+import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
@@ -21,6 +22,8 @@ from web.problems import RETRY_AFTER_SECONDS
 PATH = "/graphql"
 #: Largest body of a question, in bytes; documents to apply come in it.
 MAX_BODY_BYTES = 16 * 1024 * 1024
+#: Larger bodies are parsed in a thread, so that they hold up no other request.
+INLINE_BYTES = 64 * 1024
 
 POSITION_HEADER = "Headwater-Position"
 MIN_POSITION_HEADER = "Headwater-Min-Position"
@@ -79,7 +82,14 @@ async def _question(request: Request) -> Question:
         raise UnsupportedMediaType(
             f"expected content of type application/json, found {content_type or 'none'}"
         )
+    position = _min_position(request)
     body = await read_body(request, MAX_BODY_BYTES)
+    if len(body) <= INLINE_BYTES:
+        return _read_question(body, position)
+    return await asyncio.to_thread(_read_question, body, position)
+
+
+def _read_question(body: bytes, position: int) -> Question:
     try:
         value = orjson.loads(body)
     except orjson.JSONDecodeError as error:
@@ -96,7 +106,7 @@ async def _question(request: Request) -> Question:
     # The six characters may also stand for a backslash before the letter u, so they are only a hint.
     if b"\\u0000" in body and _holds_nul(variables):
         raise InvalidInput("expected text without NUL characters", pointer="/variables")
-    return Question(query, variables or {}, name, _min_position(request))
+    return Question(query, variables or {}, name, position)
 
 
 def _holds_nul(value: Any) -> bool:

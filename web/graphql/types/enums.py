@@ -47,6 +47,7 @@ class DatasetVersionState(Enum):
     PUBLISHED = word("published", "Made by a success: it triggers.")
     PARTIAL = word("partial", "Left by a run that failed: shown, and triggers nothing.")
     DISPUTED = word("disputed", "Published, and a failure was told afterwards.")
+    WITHDRAWN = word("withdrawn", "Taken back: by what its run said later, it made no such version.")
 
 
 @enum_type
