@@ -62,6 +62,9 @@ class Settings(BaseSettings):
     allow_commands: list[Path] = Field(
         default_factory=list, description="Folders in which `command` pipelines may run on this worker."
     )
+    run_token: SecretStr | None = Field(
+        None, description="Token (role producer) that started runs report with; needed beyond loopback."
+    )
     job_threads: int = Field(16, gt=0, description="Threads in which the worker runs jobs.")
     host_lost_seconds: float = Field(
         60.0, gt=0, description="Silence after which a host's attempts are declared lost."

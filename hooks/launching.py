@@ -49,6 +49,8 @@ class LaunchContext:
     #: Where producers report to.
     openlineage_url: str
     now: Callable[[], dt.datetime]
+    #: What producers show there; given to the process alone, never stored.
+    api_key: str | None = None
 
 
 def launch(context: LaunchContext, keys: Sequence[AttemptKey]) -> None:
@@ -262,7 +264,8 @@ def _attempt(
         trigger=orjson.dumps(trigger),
         claimed_boot=boot or None,
         working_directory=command.working_directory,
-        environment={
+        environment=({} if context.api_key is None else {"OPENLINEAGE_API_KEY": context.api_key})
+        | {
             name: LauncherSecret.parse(value.secret) if isinstance(value, SecretReference) else value
             for name, value in command.environment.items()
         },

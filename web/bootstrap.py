@@ -109,6 +109,7 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
         boot=boot_identity(),
         openlineage_url=settings.reachable_url,
         now=lambda: dt.datetime.now(dt.UTC),
+        api_key=settings.run_token.get_secret_value() if settings.run_token is not None else None,
     )
     return WorkerParts(
         engine=engine,

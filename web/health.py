@@ -1,4 +1,8 @@
-"""`/healthz`: the process lives. `/readyz`: everything that an answer or an acknowledgement needs is there."""
+"""`/healthz`: the process lives. `/readyz`: what an acknowledgement or an answer needs is there.
+
+A follower that lies behind or has parked a fact degrades the answers, which say so themselves; it is no reason to take
+every web process out of a load balancer.
+"""
 
 import importlib.metadata
 from collections.abc import Iterator
@@ -31,6 +35,8 @@ class Check:
     name: str
     ok: bool
     found: str
+    #: Whether nothing can be taken in or answered without it.
+    essential: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,14 +61,16 @@ def database_checks(readiness: Readiness) -> Iterator[Check]:
     for follower in readiness.followers:
         yield follower_check(follower)
         parked = f"{follower.parked} facts are parked: headwater follower retry"
-        yield Check(f"parked.{follower.name}", follower.parked == 0, parked if follower.parked else "none")
+        found = parked if follower.parked else "none"
+        yield Check(f"parked.{follower.name}", follower.parked == 0, found, essential=False)
 
 
 def follower_check(follower: FollowerVitals) -> Check:
     """Return whether a follower is close enough to the end of its log."""
     age = follower.oldest_seconds or 0.0
     found = f"{follower.lag} records behind, the oldest {age:.1f} s old, held by {follower.holder or 'nobody yet'}"
-    return Check(f"follower.{follower.name}", age <= MAX_OLDEST_SECONDS and follower.lag <= MAX_LAG, found)
+    close = age <= MAX_OLDEST_SECONDS and follower.lag <= MAX_LAG
+    return Check(f"follower.{follower.name}", close, found, essential=False)
 
 
 def disk_check(disk: DiskGuard) -> Check:
@@ -87,19 +95,20 @@ def health_router(probe: Probe[Readiness], disk: DiskGuard) -> APIRouter:
     @router.head("/readyz", include_in_schema=False)
     @router.get("/readyz", response_class=Response)
     async def get_readiness(request: Request) -> Response:
-        """200 when events are taken in and answers are fresh and whole, else 503; each check by name."""
+        """200 `ready`, 200 `degraded` when answers are behind or lack a parked fact, else 503; each check by name."""
         require(request, Permission.READ)
         try:
             checks = list(database_checks(await probe()))
         except DatabaseUnavailable as error:
             checks = [Check("database", False, error.message)]
         checks.append(disk_check(disk))
-        ready = all(check.ok for check in checks)
+        serving = all(check.ok for check in checks if check.essential)
+        whole = all(check.ok for check in checks)
         answer = {
-            "status": "ready" if ready else "not ready",
+            "status": ("ready" if whole else "degraded") if serving else "not ready",
             "checks": {check.name: {"ok": check.ok, "found": check.found} for check in checks},
         }
-        return _json(200 if ready else 503, answer)
+        return _json(200 if serving else 503, answer)
 
     return router
 

@@ -6,6 +6,7 @@ therefore gives the same runs, however it is cut into batches and whoever follow
 
 import datetime as dt
 import uuid
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
 
@@ -50,23 +51,28 @@ class Decider:
 
     # Versions --------------------------------------------------------------------------------------------
 
-    def version(self, event: VersionEvent) -> None:
-        """Queue a published version for every pipeline that waits for it, and start what is due."""
-        match event.kind:
-            case "published":
-                occasion = Occasion(event.position, event.at, "headwater")
-                depth = max((self._set.depths.get(run, 0) for run in event.run_ids), default=0)
-                names: dict[str, RegisteredPipeline] = {}
-                for pipeline, leaf in self._set.registry.waiting_for(event.dataset_ids):
-                    version = QueuedVersion(event.sequence, event.version_id, event.at)
-                    self._set.enqueue(pipeline, leaf, version, depth)
-                    names[pipeline.name] = pipeline
-                for pipeline in names.values():
-                    self.evaluate(pipeline, occasion)
-            case "disputed" | "partial":
-                pass  # Shown, and in later policies a reason to hold; triggers are never undone.
-            case _:
-                raise ValueError(f"expected published, disputed or partial, found {event.kind!r}")
+    def versions(self, events: Sequence[VersionEvent]) -> None:
+        """Queue what one fact published for every pipeline that waits for it, then start what is due.
+
+        All versions of a fact arrive together: a `latest` run that the first of them makes due reads the others too.
+        """
+        waiting: dict[str, RegisteredPipeline] = {}
+        for event in events:
+            match event.kind:
+                case "published":
+                    depth = max((self._set.depths.get(run, 0) for run in event.run_ids), default=0)
+                    for pipeline, leaf in self._set.registry.waiting_for(event.dataset_ids):
+                        version = QueuedVersion(event.sequence, event.version_id, event.at)
+                        self._set.enqueue(pipeline, leaf, version, depth)
+                        waiting[pipeline.name] = pipeline
+                case "disputed" | "partial" | "withdrawn":
+                    pass  # Shown, and in later policies a reason to hold; triggers are never undone.
+                case _:
+                    raise ValueError(
+                        f"expected published, disputed, partial or withdrawn, found {event.kind!r}"
+                    )
+        for pipeline in waiting.values():
+            self.evaluate(pipeline, Occasion(events[0].position, events[0].at, "headwater"))
 
     def evaluate(self, pipeline: RegisteredPipeline, occasion: Occasion) -> None:
         """Create every run that the queues make due, or let the open batch absorb; grant free slots."""

@@ -1,8 +1,10 @@
 """Stage 2 over one batch: version events and facts, merged by ledger position, in the caller's transaction."""
 
+import itertools
 import uuid
 from collections import Counter
 from collections.abc import Sequence
+from operator import attrgetter
 from typing import Any
 
 import orjson
@@ -65,11 +67,12 @@ class DecidingStage:
         )
         decider = Decider(connection, working_set, self._limits)
         records: list[VersionEvent | Fact] = [*events, *facts]
-        for record in sorted(records, key=_order):
-            if isinstance(record, VersionEvent):
-                decider.version(record)
-            else:
-                decider.fact(record)
+        for _, group in itertools.groupby(sorted(records, key=_order), key=attrgetter("position")):
+            same = list(group)
+            decider.versions([record for record in same if isinstance(record, VersionEvent)])
+            for record in same:
+                if isinstance(record, Fact):
+                    decider.fact(record)
         working_set.flush(connection)
         enqueue_jobs(connection, [*launch_jobs(working_set.launches), *working_set.jobs])
 

@@ -31,6 +31,14 @@ SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, versi
        row_count, byte_count, digest, position
 FROM dataset_version WHERE id = %(id)s
 
+-- name: versions_of_run
+SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
+       row_count, byte_count, digest, position
+FROM dataset_version WHERE run_id = %(run)s
+
+-- name: was_published
+SELECT EXISTS (SELECT FROM version_event WHERE version_id = %(id)s AND kind = 'published')
+
 -- name: shape
 SELECT body FROM shape WHERE hash = %(hash)s
 

@@ -12,7 +12,7 @@ import psycopg
 
 from catalog.documents.version_scope import VersionScope
 from catalog.facts import OPENLINEAGE_KINDS, FactKind
-from catalog.keys import DatasetKey, JobKey
+from catalog.keys import DatasetKey
 from catalog.ledger import Fact
 from catalog.openlineage.events import DatasetEvent, DatasetReference, JobEvent, RunEvent, parse_event
 from catalog.openlineage.merge import MergedRun
@@ -25,6 +25,7 @@ from hooks.observing.versions import (
     DISPUTED,
     PARTIAL,
     PUBLISHED,
+    WITHDRAWN,
     VersionRow,
     run_outcome,
     version_id,
@@ -151,21 +152,21 @@ class _Observer:
         """Merge an event into its run."""
         self._see_references(fact, event.event_time, references)
         self._set.see_schemas(event.schemas)
+        # Said by each event for itself, also by one that changes nothing of its run.
+        self._set.see_job(event.job, fact.received_at, fact.position)
+        self._see_parent(fact, event)
         known = self._set.runs.get(event.run_id)
         before = known.merged if known is not None else MergedRun()
         merged = before.merge_event(event)
         if known is not None and merged == before:
             return
-        job = merged.job
-        job_id = self._set.see_job(job, fact.received_at, fact.position)
-        self._see_parent(fact, event, job)
         bounded_at = known.bounded_at if known is not None else None
         if _end_of(before, known) != (ended := run_outcome(merged)) and ended is not None:
             bounded_at = fact.received_at
         parent = merged.parent
         row = RunRow(
             id=event.run_id,
-            job_id=job_id,
+            job_id=merged.job.id,
             parent_run_id=None if parent is None else parent.run.run_id,
             root_run_id=known.root_run_id if known is not None else event.run_id,
             position=known.position if known is not None else fact.position,
@@ -173,18 +174,19 @@ class _Observer:
             merged=merged,
         )
         self._set.save_run(row)
-        self._set_root(row, known)
+        roots = self._set_root(row, known)
         self._restate_lineage(fact, known, row)
-        if ended is not None:
-            self._make_versions(
-                fact, row, before_ended=known is not None and _end_of(before, known) is not None
-            )
+        if self._scopes:
+            for root in sorted(roots):
+                self._make_root_versions(fact, root)
+        if ended is not None and not by_root_run(self._scopes, merged.job):
+            self._make_versions(fact, row, before_ended=_end_of(before, known) is not None)
 
-    def _see_parent(self, fact: Fact, event: RunEvent, job: JobKey) -> None:
+    def _see_parent(self, fact: Fact, event: RunEvent) -> None:
         parent = event.parent
         if parent is not None:
             self._set.see_job(parent.run.job, fact.received_at, fact.position)
-            self._set.see_parent(job, parent.run.job, event.event_time, fact.position)
+            self._set.see_parent(event.job, parent.run.job, event.event_time, fact.position)
 
     def _see_references(self, fact: Fact, at: dt.datetime, references: Iterable[DatasetReference]) -> None:
         for reference in references:
@@ -195,12 +197,14 @@ class _Observer:
 
     # Roots -----------------------------------------------------------------------------------------------
 
-    def _set_root(self, row: RunRow, known: RunRow | None) -> None:
+    def _set_root(self, row: RunRow, known: RunRow | None) -> set[uuid.UUID]:
+        """Give the run its root, and hand it down; return the roots that lost or gained runs."""
         if known is not None and known.merged.parent == row.merged.parent:
-            return  # A change above it has been, or will be, passed down to it.
+            return {row.root_run_id}  # A change above it has been, or will be, passed down to it.
         root = self._root_of(row)
+        touched = {row.root_run_id, root}
         if root == row.root_run_id and (known is not None or root == row.id):
-            return
+            return touched
         row.root_run_id = root
         if known is not None:
             self._set.load_children([row.id])
@@ -209,12 +213,14 @@ class _Observer:
             # Runs that came before their parent learn the root from it now.
             below = [child for parent in changed for child in self._set.children_of(parent.id)]
             changed = [child for child in below if self._root_of(child) != child.root_run_id]
-            if not changed:
-                return
             for child in changed:
+                touched |= {child.root_run_id, self._root_of(child)}
                 child.root_run_id = self._root_of(child)
                 self._set.save_run(child)
+            if not changed:
+                break
             self._set.load_children([child.id for child in changed])
+        return touched
 
     def _root_of(self, row: RunRow) -> uuid.UUID:
         parent = row.merged.parent
@@ -248,7 +254,7 @@ class _Observer:
             return
         keys = [*shape.inputs, *shape.outputs]
         jobs = [*shape.job_inputs, *shape.job_outputs]
-        self._set._load_entities({key.id for key in keys}, {key.id for key in jobs})  # noqa: SLF001
+        self._set.load_entities({key.id for key in keys}, {key.id for key in jobs})
         for key in keys:
             self._set.see_dataset(key, at, position)
         for job in jobs:
@@ -257,39 +263,47 @@ class _Observer:
     # Versions --------------------------------------------------------------------------------------------
 
     def _make_versions(self, fact: Fact, row: RunRow, *, before_ended: bool) -> None:
-        if self._scopes:
-            self._make_root_versions(fact, row)
-            if by_root_run(self._scopes, row.merged.job):
-                return
         bounded_at = row.bounded_at or fact.received_at
-        for version in versions_of_run(row.id, row.merged, bounded_at=bounded_at, position=fact.position):
+        made = versions_of_run(row.id, row.merged, bounded_at=bounded_at, position=fact.position)
+        for version in made:
             if not before_ended and version.version is None:
                 # A run that had not ended made no version under its own identity.
                 self._set.versions.setdefault(version.id, None)
             self._publish(fact, version, row)
+        if before_ended:
+            self._withdraw(fact, row, made, origin="run")
 
-    def _make_root_versions(self, fact: Fact, row: RunRow) -> None:
-        root = self._set.runs.get(row.root_run_id)
-        if root is None:
-            self._set._load_runs("runs", {"ids": [row.root_run_id]})  # noqa: SLF001
-            root = self._set.runs.get(row.root_run_id)
+    def _withdraw(self, fact: Fact, run: RunRow, made: Sequence[VersionRow], *, origin: str) -> None:
+        """Take back the versions that the run had made and, by what it says now, makes no longer."""
+        kept = {version.id for version in made}
+        for known in self._set.versions_of_run(run.id):
+            if known.id not in kept and known.origin == origin and known.state != WITHDRAWN:
+                withdrawn = dataclasses.replace(known, state=WITHDRAWN)
+                self._set.save_version(withdrawn)
+                self._set.announce(WITHDRAWN, withdrawn, fact.received_at, fact.position, _chain(run))
+
+    def _make_root_versions(self, fact: Fact, root_id: uuid.UUID) -> None:
+        """Make the versions of a root run that has ended, by what is known of its steps now."""
+        if root_id not in self._set.runs:
+            self._set.load_runs([root_id])
+        root = self._set.runs.get(root_id)
         if root is None or run_outcome(root.merged) is None:
             return
         writers = [
             (run.id, run.merged)
-            for run in {root.id: root, **{run.id: run for run in self._set.with_root(root.id)}}.values()
+            for run in self._set.with_root(root.id)
             if by_root_run(self._scopes, run.merged.job)
         ]
         bounded_at = root.bounded_at or fact.received_at
-        for version in versions_of_root(
-            root.id, root.merged, writers, bounded_at=bounded_at, position=fact.position
-        ):
+        made = versions_of_root(root.id, root.merged, writers, bounded_at=bounded_at, position=fact.position)
+        for version in made:
             self._publish(fact, version, root)
+        self._withdraw(fact, root, made, origin="rootRun")
 
     def _publish(self, fact: Fact, version: VersionRow, run: RunRow | None) -> None:
         known = self._set.version(version.id)
         if known is not None:
-            if known.run_id != version.run_id and version.rank <= known.rank:
+            if known.run_id != version.run_id and known.precedence <= version.precedence:
                 return
             version = dataclasses.replace(version, position=known.position)
             if version == known:
@@ -299,7 +313,8 @@ class _Observer:
         if version.state == was:
             return
         run_ids = [] if run is None else _chain(run)
-        if was not in (PUBLISHED, DISPUTED) and version.state in (PUBLISHED, DISPUTED):
+        first = was is None or not self._set.was_published(version.id)
+        if was not in (PUBLISHED, DISPUTED) and version.state in (PUBLISHED, DISPUTED) and first:
             self._set.announce(PUBLISHED, version, fact.received_at, fact.position, run_ids)
         if version.state in (DISPUTED, PARTIAL):
             self._set.announce(version.state, version, fact.received_at, fact.position, run_ids)

@@ -12,8 +12,9 @@ from catalog.keys import DatasetKey, name_based_uuid
 from catalog.openlineage.events import DatasetReference
 from catalog.openlineage.merge import MergedRun
 
-#: A version that triggers is `published`; of a failed run `partial`; `disputed` when a failure followed the success.
-PUBLISHED, PARTIAL, DISPUTED = "published", "partial", "disputed"
+#: A version that triggers is `published`; of a failed run `partial`; `disputed` when a failure followed the success;
+#: `withdrawn` when what its run says by now makes it no longer (a DROP, another version facet).
+PUBLISHED, PARTIAL, DISPUTED, WITHDRAWN = "published", "partial", "disputed", "withdrawn"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,9 +38,9 @@ class VersionRow:
     position: int
 
     @property
-    def rank(self) -> tuple[bool, dt.datetime, uuid.UUID]:
-        """Which of two runs that made one version tells its row: the greater."""
-        return (self.state != PARTIAL, self.event_time, self.run_id or uuid.UUID(int=0))
+    def precedence(self) -> tuple[bool, dt.datetime, uuid.UUID]:
+        """Which of two runs that told of one version made it: the smaller, the first that succeeded."""
+        return (self.state == PARTIAL, self.event_time, self.run_id or uuid.UUID(int=0))
 
 
 def version_id(dataset: uuid.UUID, identity: str, partition: str | None) -> uuid.UUID:

@@ -97,7 +97,7 @@ class WorkingSet:
         if unseen:
             # Children may have come before their parents.
             self._load_runs("children", {"ids": unseen})
-        self._load_entities(datasets, jobs)
+        self.load_entities(datasets, jobs)
         unknown = [found for found in aliased if found not in self.memory.aliases]
         if unknown:
             self.memory.aliases.update((found, {}) for found in unknown)
@@ -107,7 +107,8 @@ class WorkingSet:
         if unknown:
             self._load_classes(unknown)
 
-    def _load_entities(self, datasets: set[uuid.UUID], jobs: set[uuid.UUID]) -> None:
+    def load_entities(self, datasets: set[uuid.UUID], jobs: set[uuid.UUID]) -> None:
+        """Read which of these datasets and jobs exist."""
         unknown = list(datasets - self.memory.datasets)
         if unknown:
             found = self.connection.execute(QUERIES["known_datasets"], {"ids": unknown}).fetchall()
@@ -148,6 +149,10 @@ class WorkingSet:
         self._load_runs("descendants", {"root": root})
         return [run for run in self.runs.values() if run.root_run_id == root]
 
+    def load_runs(self, run_ids: Iterable[uuid.UUID]) -> None:
+        """Read these runs, as far as they exist."""
+        self._load_runs("runs", {"ids": list(run_ids)})
+
     def children_of(self, parent: uuid.UUID) -> list[RunRow]:
         """Return the runs that name this run as their parent, as far as they were read or are of this batch."""
         found = (self.runs[child] for child in self._children.get(parent, ()))
@@ -164,6 +169,19 @@ class WorkingSet:
             row = self.connection.execute(QUERIES["version"], {"id": version_id}).fetchone()
             self.versions[version_id] = None if row is None else VersionRow(*row)
         return self.versions[version_id]
+
+    def versions_of_run(self, run_id: uuid.UUID) -> list[VersionRow]:
+        """Return the versions that the run made, as they are known."""
+        for row in self.connection.execute(QUERIES["versions_of_run"], {"run": run_id}).fetchall():
+            self.versions.setdefault(row[0], VersionRow(*row))
+        return [row for row in self.versions.values() if row is not None and row.run_id == run_id]
+
+    def was_published(self, version_id: uuid.UUID) -> bool:
+        """Return whether the version was ever announced as published."""
+        if any(event.version_id == version_id and event.kind == "published" for event in self._events):
+            return True
+        row = self.connection.execute(QUERIES["was_published"], {"id": version_id}).fetchone()
+        return bool(row and row[0])
 
     # Changing --------------------------------------------------------------------------------------------
 

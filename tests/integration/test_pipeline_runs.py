@@ -387,3 +387,23 @@ def test_an_event_from_the_future_does_not_look_fresher_than_now(story: Story) -
         "SELECT v.time <= now(), v.event_time = %s FROM dataset_version v", (future,)
     ).fetchone()
     assert row == (True, True)
+
+
+def test_what_one_event_publishes_arrives_together(story: Story) -> None:
+    both = {"any": [{"dataset": {"namespace": "ns", "name": name}} for name in ("a", "b")]}
+    story.tell(apply_fact(pipeline_body("p", both, batching="latest")))
+    story.tell(fact_of_event(run_event(uuid.uuid4(), outputs=["a", "b"])))
+    assert story.runs() == [(1, "queued")]
+    assert story.consumed(1) == 2
+
+
+def test_the_first_run_that_told_of_a_version_made_it(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10)))
+    facets = {"version": {"datasetVersion": "7"}}
+    first, second = uuid.uuid4(), uuid.uuid4()
+    story.tell(fact_of_event(run_event(first, outputs=["a"], output_facets=facets)))
+    later = T0 + dt.timedelta(hours=1)
+    story.tell(fact_of_event(run_event(second, outputs=["a"], output_facets=facets, at=later)))
+    assert story.connection.execute("SELECT run_id, time FROM dataset_version").fetchall() == [(first, T0)]
+    # The same content again starts nothing.
+    assert story.runs() == [(1, "queued")]
