@@ -43,6 +43,8 @@ def datasets(draw: st.DrawFn) -> list[dict[str, Any]]:
             }
         if draw(st.integers(0, 3)) == 0:
             facets["schema"] = {"fields": [{"name": draw(st.sampled_from(NAMES)), "type": "int"}]}
+        if draw(st.integers(0, 5)) == 0:
+            facets["version"] = {"datasetVersion": draw(st.sampled_from(["1", "2"]))}
         found.append({"namespace": "ns", "name": name, "facets": facets})
     return found
 
@@ -86,7 +88,7 @@ def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         "classes": "SELECT * FROM dataset_class",
         "runs": "SELECT id, job_id, state, started_at, ended_at, parent_run_id, root_run_id FROM run",
         "versions": "SELECT id, dataset_id, state, origin, time, event_time, run_id, lifecycle, schema_hash,"
-        " row_count FROM dataset_version",
+        " row_count FROM dataset_version WHERE state <> 'withdrawn'",
     }
     found: dict[str, Any] = {
         name: set(connection.execute(query).fetchall()) for name, query in queries.items()
@@ -138,7 +140,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
 
 
 @settings(
-    max_examples=60,
+    max_examples=100,
     deadline=None,
     suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
 )
