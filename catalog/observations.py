@@ -15,6 +15,9 @@ import orjson
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.shape import Shape
 
+#: Channel on which the state follower announces each of its commits, and with it what it added to this log.
+STATE_CHANNEL = "headwater_state"
+
 
 @dataclass(frozen=True, slots=True)
 class DatasetObserved:

@@ -6,7 +6,7 @@ from typing import Any
 
 import psycopg
 
-from catalog.observations import Observation, decode_observed
+from catalog.observations import STATE_CHANNEL, Observation, decode_observed
 from graph.postgresql.store import apply_within
 
 #: Held by the worker that follows; others stand by.
@@ -32,7 +32,7 @@ class GraphLog:
 
     name = "graph"
     #: The state follower writes the log and announces each of its commits here.
-    channel = "headwater_state"
+    channel = STATE_CHANNEL
 
     def read(
         self, connection: psycopg.Connection[Any], *, after: int, limit: int

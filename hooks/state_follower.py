@@ -7,6 +7,7 @@ import psycopg
 
 from catalog.facts import RULE_CHANGING_KINDS
 from catalog.ledger import FACTS_CHANNEL, Fact, read_facts
+from catalog.observations import STATE_CHANNEL
 from hooks.deciding.decider import Limits
 from hooks.deciding.stage import DecidingStage
 from hooks.observing.stage import ObservingStage
@@ -41,7 +42,7 @@ class StateLog:
         self._deciding.apply(connection, records, events)
         if records[-1].kind in RULE_CHANGING_KINDS:
             self._observing.forget_rules()
-        connection.execute("SELECT pg_notify('headwater_state', %s)", (str(records[-1].position),))
+        connection.execute("SELECT pg_notify(%s, %s)", (STATE_CHANNEL, str(records[-1].position)))
 
     def cursor(self, record: Fact) -> int:
         """Return the position of the fact."""

@@ -6,16 +6,16 @@ from typing import Any
 
 import psycopg
 import structlog
+from psycopg import sql
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import PositionNotReached
+from catalog.observations import STATE_CHANNEL
 from hooks.deciding.records import CommandResult
 
 log = structlog.get_logger(__name__)
 
-#: Channel on which the state follower announces each commit.
-STATE_CHANNEL = "headwater_state"
 #: How long a waiter sleeps although nothing woke it, in seconds: a notification may be lost with its connection.
 POLL_SECONDS = 0.25
 
@@ -45,7 +45,7 @@ class StateWaiter:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
                 async with connection:
-                    await connection.execute("LISTEN headwater_state")
+                    await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(STATE_CHANNEL)))
                     async for _ in connection.notifies():
                         self._changed.set()
             except psycopg.Error as error:
