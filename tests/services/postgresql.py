@@ -55,7 +55,8 @@ def embedded_cluster() -> Iterator[str]:
         url = database.start()
         try:
             with connect(database.administrator_url) as connection:
-                for setting in ("fsync", "full_page_writes", "synchronous_commit"):
+                # A database that an autovacuum worker is in can only be dropped by a superuser.
+                for setting in ("fsync", "full_page_writes", "synchronous_commit", "autovacuum"):
                     connection.execute(f"ALTER SYSTEM SET {setting} = off")
                 connection.execute("SELECT pg_reload_conf()")
                 connection.execute("ALTER ROLE headwater CREATEDB")
@@ -89,4 +90,9 @@ def drop_database(url: str) -> None:
     target = make_url(url)
     statement = sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(target.database or ""))
     with connect(target.set(database="headwater").render_as_string(hide_password=False)) as connection:
-        connection.execute(statement)
+        try:
+            connection.execute(statement)
+        except psycopg.errors.InsufficientPrivilege:
+            # Autovacuum was going on before it was turned off, and only the server may end it.
+            time.sleep(1)
+            connection.execute(statement)
