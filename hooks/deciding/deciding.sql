@@ -113,13 +113,26 @@ WHERE d.kind = 'Pipeline'
 -- name: installation
 SELECT id FROM installation
 
--- name: version_events_since
-SELECT v.sequence, v.position, v.at, v.kind, v.version_id, v.dataset_ids, v.run_ids
-FROM version_event v WHERE v.kind = 'published' AND v.dataset_ids && %(datasets)s::uuid[]
-ORDER BY v.sequence
+-- name: queue_every_version
+-- Every version that the names of one input ever published.
+INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
+SELECT %(pipeline)s, %(input)s, v.sequence, v.version_id, v.at, 0
+FROM version_event v
+WHERE v.kind = 'published' AND v.dataset_ids && %(datasets)s::uuid[]
+  AND NOT EXISTS (SELECT FROM consumption c WHERE c.pipeline = %(pipeline)s AND c.input_id = %(input)s
+                  AND c.version_id = v.version_id)
+ON CONFLICT DO NOTHING
 
--- name: current_version_events
-SELECT DISTINCT ON (d.dataset_id) e.sequence, e.position, e.at, e.kind, e.version_id, e.dataset_ids, e.run_ids
-FROM dataset_version d JOIN version_event e ON e.version_id = d.id AND e.kind = 'published'
-WHERE d.dataset_id = ANY(%(datasets)s::uuid[]) AND d.state = 'published'
-ORDER BY d.dataset_id, d.time DESC, d.id DESC
+-- name: queue_current_version
+-- The current version of one input, whichever of its names it was published under.
+INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
+SELECT %(pipeline)s, %(input)s, v.sequence, v.version_id, v.at, 0
+FROM (
+    SELECT e.sequence, e.version_id, e.at
+    FROM dataset_version d JOIN version_event e ON e.version_id = d.id AND e.kind = 'published'
+    WHERE d.dataset_id = ANY(%(datasets)s::uuid[]) AND d.state = 'published'
+    ORDER BY d.time DESC, d.id DESC, e.sequence DESC LIMIT 1
+) AS v
+WHERE NOT EXISTS (SELECT FROM consumption c WHERE c.pipeline = %(pipeline)s AND c.input_id = %(input)s
+                  AND c.version_id = v.version_id)
+ON CONFLICT DO NOTHING

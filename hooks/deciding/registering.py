@@ -16,7 +16,7 @@ from catalog.keys import DatasetKey
 from catalog.ledger import Fact
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
-from hooks.deciding.working_set import WorkingSet, save_results
+from hooks.deciding.working_set import EVERY_ROW, WorkingSet, save_results
 from policies.conditions import from_document, leaves
 from policies.loops import PipelineEdges, describe_loop, find_loop
 from policies.transitions import RunState
@@ -199,29 +199,11 @@ def _queue_backlog(connection: psycopg.Connection[Any], pipeline: RegisteredPipe
     start_from = pipeline.document.spec.start_from
     if start_from == "latest":
         return
+    query = QUERIES["queue_current_version" if start_from == "current" else "queue_every_version"]
     members = _members(connection, pipeline.datasets)
-    by_leaf = [members.get(dataset, {dataset}) for dataset in pipeline.datasets]
-    wanted = sorted({member for leaf in by_leaf for member in leaf})
-    query = QUERIES["current_version_events" if start_from == "current" else "version_events_since"]
-    for sequence, _, at, _, version_id, dataset_ids, _ in connection.execute(
-        query, {"datasets": wanted}
-    ).fetchall():
-        for leaf, names in enumerate(by_leaf):
-            if names.isdisjoint(dataset_ids):
-                continue
-            connection.execute(
-                "INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)"
-                " SELECT %(pipeline)s, %(input)s, %(sequence)s, %(version)s, %(at)s, 0 WHERE NOT EXISTS ("
-                "  SELECT FROM consumption WHERE pipeline = %(pipeline)s AND input_id = %(input)s"
-                "  AND version_id = %(version)s) ON CONFLICT DO NOTHING",
-                {
-                    "pipeline": pipeline.name,
-                    "input": pipeline.inputs[leaf],
-                    "sequence": sequence,
-                    "version": version_id,
-                    "at": at,
-                },
-            )
+    for input_id, dataset in zip(pipeline.inputs, pipeline.datasets, strict=True):
+        names = list(members.get(dataset, {dataset}))
+        connection.execute(query, {"pipeline": pipeline.name, "input": input_id, "datasets": names})
 
 
 def _members(
@@ -261,7 +243,7 @@ def _delete(
 def _cancel_waiting(connection: psycopg.Connection[Any], name: str, occasion: Occasion) -> None:
     """Cancel the runs that wait for a slot; what runs already goes on to its end."""
     registry = load_registry(connection)
-    waiting = WorkingSet.load(connection, registry, touches={name: 2**31 - 10_001}, run_ids=[], producers=[])
+    waiting = WorkingSet.load(connection, registry, touches={name: EVERY_ROW}, run_ids=[], producers=[])
     for run in waiting.of_pipeline(name):
         if run.state in (RunState.PENDING, RunState.HELD):
             waiting.move(run, RunState.CANCELLED, occasion, f"the pipeline was deleted by {occasion.actor}")

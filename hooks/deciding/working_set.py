@@ -25,6 +25,8 @@ from policies.queues import QueuedVersion
 from policies.transitions import HOLDS_SLOT, RunState, check
 
 RUN_FIELDS = tuple(f.name for f in dataclasses.fields(PipelineRunRecord))
+#: The greatest limit that a query takes (an integer of four bytes): more rows than any pipeline has.
+EVERY_ROW = 2**31 - 1
 InputQueue = dict[uuid.UUID, list[QueuedVersion]]
 
 
@@ -61,13 +63,19 @@ class WorkingSet:
         run_ids: Iterable[uuid.UUID],
         producers: Iterable[uuid.UUID],
     ) -> "WorkingSet":
-        """Read what is needed for so many records about each pipeline, about these runs, and these producing runs."""
+        """Read what is needed for so many records about each pipeline, about these runs, and these producing runs.
+
+        `EVERY_ROW` records about a pipeline read all of it.
+        """
         named = _runs(connection.execute(QUERIES["runs_by_id"], {"ids": list(run_ids)})) if run_ids else []
         touched = dict(touches)
         for run in named:
             touched[run.pipeline] = touched.get(run.pipeline, 0) + 1
         known = {name: count for name, count in touched.items() if name in registry.pipelines}
-        limits = [count + registry.pipelines[name].document.spec.concurrency for name, count in known.items()]
+        limits = [
+            min(count + registry.pipelines[name].document.spec.concurrency, EVERY_ROW)
+            for name, count in known.items()
+        ]
         numbers: dict[str, int] = {}
         runs = {run.id: run for run in named}
         # Runs of pipelines that were deleted meanwhile still end.
@@ -100,7 +108,8 @@ class WorkingSet:
         for name, count in touches.items():
             registered = self.registry.pipelines[name]
             self.queues[name] = {key: [] for key in registered.inputs}
-            most = 2**31 - 1 if registered.document.spec.on_failure == "release" else count + 1
+            releases = registered.document.spec.on_failure == "release"
+            most = EVERY_ROW if releases else min(count + 1, EVERY_ROW)
             for key in registered.inputs:
                 pipelines.append(name)
                 inputs.append(key)

@@ -332,6 +332,29 @@ def test_a_new_pipeline_starts_from_where_its_document_says(
     assert len(story.runs()) == expected
 
 
+@pytest.mark.parametrize("newest", ["a", "b"])
+def test_the_current_version_of_an_input_with_aliases_is_one(story: Story, newest: str) -> None:
+    symlinks = {
+        "symlinks": {
+            "_producer": "https://example.com/test",
+            "_schemaURL": "https://openlineage.io/spec/facets/1-0-1/SymlinksDatasetFacet.json",
+            "identifiers": [{"namespace": "ns", "name": "b", "type": "TABLE"}],
+        }
+    }
+    story.tell(fact_of_event(run_event(uuid.uuid4(), outputs=["a"], output_facets=symlinks)))
+    later = T0 + dt.timedelta(hours=1)
+    story.arrive("b")
+    story.tell(version_report(DatasetKey("ns", newest), actor="test", time=later, key="newest"))
+    # One run, of the newest version whatever name it came under, at whichever name the pipeline waits.
+    story.tell(apply_fact(pipeline_body("p", "a", startFrom="current", concurrency=10)))
+    assert story.runs() == [(1, "queued")]
+    consumed = story.connection.execute(
+        "SELECT d.name, v.time FROM consumption c JOIN dataset_version v ON v.id = c.version_id"
+        " JOIN dataset d ON d.id = v.dataset_id"
+    ).fetchall()
+    assert consumed == [(newest, later)]
+
+
 def test_deleting_cancels_what_waits_and_lets_go_on_what_runs(story: Story) -> None:
     story.tell(apply_fact(pipeline_body("p", "a")))
     story.arrive("a")
