@@ -1,23 +1,203 @@
 """Real events of real producers: what the catalog makes of them equals what their scenarios and the events say."""
 
+import asyncio
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
-from catalog.observations import decode_observed
+from catalog.follower import Follower
+from graph.following import GraphLog
+from graph.model import EdgeKind
+from graph.postgresql.store import PostgresqlGraph
 from tests.support.spine import append, apply_fact, connect, fact_of_event, follow, parked, pipeline_body
+from tests.support.web import ledger, running_web
 
 pytestmark = pytest.mark.interop
 
-SPARK = "spark_dataproc_simple_producer_test_complete"
-T1_PATH = ("hdfs://dataproc-producer-test-m", "/user/hive/warehouse/t1")
-T1_TABLE = ("hive://dataproc-producer-test-m:9083", "default.t1")
-T2_PATH = ("hdfs://dataproc-producer-test-m", "/user/hive/warehouse/t2")
+NamedEdge = tuple[EdgeKind, str, str]
+
+
+@dataclass(frozen=True)
+class Golden:
+    """What the catalog makes of the events of one folder; names without their namespace where they are clear."""
+
+    folder: str
+    events: int
+    jobs: set[tuple[str, str]]
+    datasets: set[tuple[str, str]]
+    #: Edges that hold at the end: kind, origin, destination.
+    edges: set[NamedEdge]
+    #: Dataset, life-cycle change, state and origin of each version, by dataset and time.
+    versions: list[tuple[str, str | None, str, str]]
+    #: The members of each class of datasets that are one.
+    classes: list[list[tuple[str, str]]]
+    #: Job and state of each run, and the job of its root run.
+    runs: list[tuple[str, str, str]]
+
+
+def reads(job: str, *datasets: str) -> set[NamedEdge]:
+    return {(EdgeKind.CONSUMES, dataset, job) for dataset in datasets}
+
+
+def writes(job: str, *datasets: str) -> set[NamedEdge]:
+    return {(EdgeKind.PRODUCES, job, dataset) for dataset in datasets}
+
+
+def within(parent: str, *jobs: str) -> set[NamedEdge]:
+    return {(EdgeKind.PARENT, job, parent) for job in jobs}
+
+
+def published(dataset: str, change: str | None = None) -> tuple[str, str | None, str, str]:
+    return (dataset, change, "published", "run")
+
+
+TASKS = {
+    "BQ": ["BQ.copy", "BQ.download", "BQ.upload"],
+    "dag": ["dag.task_0"],
+    "gcs_hook": [
+        "gcs_hook.compose_task",
+        "gcs_hook.copy_task",
+        "gcs_hook.delete",
+        "gcs_hook.download_to_data",
+        "gcs_hook.download_to_file",
+        "gcs_hook.rewrite_task",
+        "gcs_hook.upload_for_deletion",
+        "gcs_hook.upload_from_data",
+        "gcs_hook.upload_from_file",
+    ],
+}
+BUCKET = "gs://mock-bucket"
+UPLOAD, UPLOAD_COPY = "mock-project.test.upload", "mock-project.test.upload_cp"
+
+AIRFLOW = Golden(
+    folder="airflow",
+    events=32,
+    jobs={("airflow", job) for dag, tasks in TASKS.items() for job in (dag, *tasks)},
+    datasets={
+        ("bigquery", UPLOAD),
+        ("bigquery", UPLOAD_COPY),
+        (BUCKET, "copied.csv"),
+        (BUCKET, "test.csv"),
+        (BUCKET, "result.csv"),
+        (BUCKET, "uploaded_file.txt"),
+        (BUCKET, "copy_of_uploaded_file.txt"),
+        (BUCKET, "uploaded_data.txt"),
+        (BUCKET, "copy_of_uploaded_data.txt"),
+        (BUCKET, "to_be_deleted.txt"),
+        (BUCKET, "compose_result.txt"),
+        ("file", "/files/temp/data.txt"),
+        ("file", "/files/temp/downloaded_file.txt"),
+    },
+    edges={
+        *(edge for dag, tasks in TASKS.items() for edge in within(dag, *tasks)),
+        *reads("BQ.upload", "copied.csv", "test.csv"),
+        *writes("BQ.upload", UPLOAD),
+        *reads("BQ.copy", UPLOAD),
+        *writes("BQ.copy", UPLOAD_COPY),
+        *reads("BQ.download", UPLOAD_COPY),
+        *writes("BQ.download", "result.csv"),
+        *reads("gcs_hook.upload_from_file", "/files/temp/data.txt"),
+        *writes("gcs_hook.upload_from_file", "uploaded_file.txt"),
+        *writes("gcs_hook.upload_for_deletion", "to_be_deleted.txt"),
+        *reads("gcs_hook.delete", "to_be_deleted.txt"),
+        *writes("gcs_hook.upload_from_data", "uploaded_data.txt"),
+        *reads("gcs_hook.rewrite_task", "uploaded_file.txt"),
+        *writes("gcs_hook.rewrite_task", "copy_of_uploaded_file.txt"),
+        *reads("gcs_hook.copy_task", "uploaded_data.txt"),
+        *writes("gcs_hook.copy_task", "copy_of_uploaded_data.txt"),
+        *reads("gcs_hook.download_to_file", "uploaded_file.txt"),
+        *writes("gcs_hook.download_to_file", "/files/temp/downloaded_file.txt"),
+        *reads("gcs_hook.download_to_data", "uploaded_data.txt"),
+        *reads("gcs_hook.compose_task", "uploaded_file.txt", "uploaded_data.txt"),
+        *reads("gcs_hook.compose_task", "copy_of_uploaded_file.txt", "copy_of_uploaded_data.txt"),
+        *writes("gcs_hook.compose_task", "compose_result.txt"),
+    },
+    versions=[
+        published("/files/temp/downloaded_file.txt"),
+        published("compose_result.txt"),
+        published("copy_of_uploaded_data.txt"),
+        published("copy_of_uploaded_file.txt"),
+        published(UPLOAD),
+        published(UPLOAD_COPY),
+        published("result.csv"),
+        published("to_be_deleted.txt"),
+        published("uploaded_data.txt"),
+        published("uploaded_file.txt"),
+    ],
+    classes=[],
+    runs=sorted((job, "COMPLETE", dag) for dag, tasks in TASKS.items() for job in (dag, *tasks)),
+)
+
+SIMPLE = Golden(
+    folder="simple_run_event",
+    events=1,
+    jobs={("job_namespace", "job_name")},
+    datasets={("bigquery", "test.table.input"), ("bigquery", "test.table.output")},
+    edges={*reads("job_name", "test.table.input"), *writes("job_name", "test.table.output")},
+    versions=[published("test.table.output")],
+    classes=[],
+    runs=[("job_name", "COMPLETE", "job_name")],
+)
+
+HDFS, HIVE = "hdfs://dataproc-producer-test-m", "hive://dataproc-producer-test-m:9083"
+T1, T2 = "/user/hive/warehouse/t1", "/user/hive/warehouse/t2"
+APPLICATION = "cl_i_test_application"
+DROP = f"{APPLICATION}.drop_table"
+CREATE_T1 = f"{APPLICATION}.execute_create_table_command.warehouse_t1"
+CREATE_T2 = f"{APPLICATION}.execute_create_hive_table_as_select_command.default_t2"
+INSERT_T1 = f"{APPLICATION}.execute_insert_into_hive_table.warehouse_t1"
+INSERT_T2 = f"{APPLICATION}.execute_insert_into_hive_table.warehouse_t2"
+
+SPARK = Golden(
+    folder="spark_dataproc_simple_producer_test_complete",
+    events=16,
+    jobs={("default", job) for job in (APPLICATION, DROP, CREATE_T1, CREATE_T2, INSERT_T1, INSERT_T2)},
+    datasets={
+        (HDFS, T1),
+        (HDFS, T2),
+        *(
+            (namespace, name)
+            for namespace in (f"{HDFS}/user/hive/warehouse", HIVE)
+            for name in ("default.t1", "default.t2")
+        ),
+    },
+    edges={
+        *within(APPLICATION, DROP, CREATE_T1, CREATE_T2, INSERT_T1, INSERT_T2),
+        # It dropped t1 first and t2 last, and its shape is that of its last run.
+        *writes(DROP, T2),
+        *writes(CREATE_T1, T1),
+        *writes(CREATE_T2, T2),
+        *writes(INSERT_T1, T1),
+        *reads(INSERT_T2, T1),
+        *writes(INSERT_T2, T2),
+        # By path and by metastore, under one name each.
+        (EdgeKind.ALIAS, T1, "default.t1"),
+        (EdgeKind.ALIAS, T2, "default.t2"),
+    },
+    # DROP makes no version; CREATE and INSERT make one each.
+    versions=[published(T1, "CREATE"), published(T1), published(T2), published(T2, "CREATE")],
+    classes=[
+        [(HDFS, path), (f"{HDFS}/user/hive/warehouse", table), (HIVE, table)]
+        for path, table in ((T1, "default.t1"), (T2, "default.t2"))
+    ],
+    # Every step belongs to the one application run; two of them dropped a table.
+    runs=sorted(
+        (job, "COMPLETE", APPLICATION)
+        for job in (APPLICATION, DROP, DROP, CREATE_T1, CREATE_T2, INSERT_T1, INSERT_T2)
+    ),
+)
+
+ALL = (AIRFLOW, SPARK, SIMPLE)
+EVENTS = 49
+
+each_folder = pytest.mark.parametrize("golden", ALL, ids=lambda golden: golden.folder)
 
 
 @pytest.fixture
@@ -26,180 +206,125 @@ def connection(database_url: str) -> Iterator[psycopg.Connection]:
         yield found
 
 
-def events_of(folder: Path) -> list[dict[str, Any]]:
+def events_of(interop_data: Path, golden: Golden) -> list[dict[str, Any]]:
     def number(path: Path) -> int:
         return int(re.sub(r"\D", "", path.stem) or 0)
 
+    folder = interop_data / "openlineage" / "events" / golden.folder
     return [json.loads(path.read_text("utf-8")) for path in sorted(folder.glob("*.json"), key=number)]
 
 
-def hear(connection: psycopg.Connection, folder: Path) -> int:
-    events = events_of(folder)
+def hear(connection: psycopg.Connection, events: list[dict[str, Any]]) -> None:
     for event in events:
         append(connection, [fact_of_event(event)])
     follow(connection)
+    follow(connection, Follower(GraphLog(), batch=1000, holder="test"))
     assert parked(connection) == []
-    return len(events)
 
 
-def names(connection: psycopg.Connection, table: str) -> set[tuple[str, str]]:
-    query = {"dataset": "SELECT namespace, name FROM dataset", "job": "SELECT namespace, name FROM job"}[
-        table
-    ]
-    return set(connection.execute(query).fetchall())
+@each_folder
+def test_jobs_and_datasets(connection: psycopg.Connection, interop_data: Path, golden: Golden) -> None:
+    hear(connection, events_of(interop_data, golden))
+
+    assert set(connection.execute("SELECT namespace, name FROM job").fetchall()) == golden.jobs
+    assert set(connection.execute("SELECT namespace, name FROM dataset").fetchall()) == golden.datasets
 
 
-def current_edges(connection: psycopg.Connection) -> set[tuple[str, str, str]]:
-    """Return (job, direction, dataset name) of the latest shape of each job."""
-    latest: dict[Any, Any] = {}
-    for kind, body in connection.execute("SELECT kind, body FROM observation ORDER BY sequence"):
-        if kind == "shape":
-            observed = decode_observed(kind, body)
-            key = (observed.at, observed.tiebreak)
-            if observed.job not in latest or key >= latest[observed.job][0]:
-                latest[observed.job] = (key, observed.shape)
-    edges = set()
-    for job, (_, shape) in latest.items():
-        edges |= {(job.name, "reads", key.name) for key in shape.inputs}
-        edges |= {(job.name, "writes", key.name) for key in shape.outputs}
-    return edges
+@each_folder
+def test_edges(connection: psycopg.Connection, engine: Engine, interop_data: Path, golden: Golden) -> None:
+    hear(connection, events_of(interop_data, golden))
 
-
-def test_all_events_go_in(connection: psycopg.Connection, interop_data: Path) -> None:
-    counts = {
-        folder: hear(connection, interop_data / "openlineage" / "events" / folder)
-        for folder in ("airflow", SPARK, "simple_run_event")
+    edges = list(PostgresqlGraph(engine).edges())
+    held = {
+        (edge.kind, edge.origin.node.name, edge.destination.node.name)
+        for edge in edges
+        if edge.span.end is None
     }
-    assert counts == {"airflow": 32, SPARK: 16, "simple_run_event": 1}
-    assert connection.execute("SELECT count(*) FROM fact").fetchone() == (49,)
-    # Again: every event is a duplicate, and nothing changes.
-    before = connection.execute("SELECT count(*), max(sequence) FROM observation").fetchone()
-    for folder in counts:
-        hear(connection, interop_data / "openlineage" / "events" / folder)
-    assert connection.execute("SELECT count(*) FROM fact").fetchone() == (49,)
-    assert connection.execute("SELECT count(*), max(sequence) FROM observation").fetchone() == before
+    assert held == golden.edges
+    ends = {edge.origin.node for edge in edges} | {edge.destination.node for edge in edges}
+    assert {(node.namespace, node.name) for node in ends} <= golden.jobs | golden.datasets
 
 
-def test_airflow(connection: psycopg.Connection, interop_data: Path) -> None:
-    hear(connection, interop_data / "openlineage" / "events" / "airflow")
-    tasks = {
-        "BQ": {"upload", "copy", "download"},
-        "dag": {"task_0"},
-        "gcs_hook": {
-            "upload_for_deletion",
-            "upload_from_file",
-            "delete",
-            "upload_from_data",
-            "rewrite_task",
-            "copy_task",
-            "download_to_file",
-            "download_to_data",
-            "compose_task",
-        },
-    }
-    expected_jobs = {("airflow", dag) for dag in tasks}
-    expected_jobs |= {("airflow", f"{dag}.{task}") for dag, found in tasks.items() for task in found}
-    assert names(connection, "job") == expected_jobs
-    bucket = "gs://mock-bucket"
-    assert names(connection, "dataset") == {
-        ("bigquery", "mock-project.test.upload"),
-        ("bigquery", "mock-project.test.upload_cp"),
-        (bucket, "copied.csv"),
-        (bucket, "test.csv"),
-        (bucket, "result.csv"),
-        (bucket, "uploaded_file.txt"),
-        (bucket, "copy_of_uploaded_file.txt"),
-        (bucket, "uploaded_data.txt"),
-        (bucket, "copy_of_uploaded_data.txt"),
-        (bucket, "to_be_deleted.txt"),
-        (bucket, "compose_result.txt"),
-        ("file", "/files/temp/data.txt"),
-        ("file", "/files/temp/downloaded_file.txt"),
-    }
-    assert current_edges(connection) == {
-        ("BQ.upload", "reads", "copied.csv"),
-        ("BQ.upload", "reads", "test.csv"),
-        ("BQ.upload", "writes", "mock-project.test.upload"),
-        ("BQ.copy", "reads", "mock-project.test.upload"),
-        ("BQ.copy", "writes", "mock-project.test.upload_cp"),
-        ("BQ.download", "reads", "mock-project.test.upload_cp"),
-        ("BQ.download", "writes", "result.csv"),
-        ("gcs_hook.upload_from_file", "reads", "/files/temp/data.txt"),
-        ("gcs_hook.upload_from_file", "writes", "uploaded_file.txt"),
-        ("gcs_hook.upload_for_deletion", "writes", "to_be_deleted.txt"),
-        ("gcs_hook.delete", "reads", "to_be_deleted.txt"),
-        ("gcs_hook.upload_from_data", "writes", "uploaded_data.txt"),
-        ("gcs_hook.rewrite_task", "reads", "uploaded_file.txt"),
-        ("gcs_hook.rewrite_task", "writes", "copy_of_uploaded_file.txt"),
-        ("gcs_hook.copy_task", "reads", "uploaded_data.txt"),
-        ("gcs_hook.copy_task", "writes", "copy_of_uploaded_data.txt"),
-        ("gcs_hook.download_to_file", "reads", "uploaded_file.txt"),
-        ("gcs_hook.download_to_file", "writes", "/files/temp/downloaded_file.txt"),
-        ("gcs_hook.download_to_data", "reads", "uploaded_data.txt"),
-        ("gcs_hook.compose_task", "reads", "uploaded_file.txt"),
-        ("gcs_hook.compose_task", "reads", "uploaded_data.txt"),
-        ("gcs_hook.compose_task", "reads", "copy_of_uploaded_data.txt"),
-        ("gcs_hook.compose_task", "reads", "copy_of_uploaded_file.txt"),
-        ("gcs_hook.compose_task", "writes", "compose_result.txt"),
-    }
-    # One version of each output, all published; every run completed within its DAG run.
+@each_folder
+def test_versions(connection: psycopg.Connection, interop_data: Path, golden: Golden) -> None:
+    hear(connection, events_of(interop_data, golden))
+
     versions = connection.execute(
-        "SELECT count(*), count(DISTINCT dataset_id) FROM dataset_version"
-    ).fetchone()
-    assert versions == (10, 10)
-    states = connection.execute("SELECT DISTINCT state FROM run").fetchall()
-    assert states == [("COMPLETE",)]
-    roots = connection.execute("SELECT count(*) FROM run WHERE root_run_id = id").fetchone()
-    assert roots == (3,)
-
-
-def test_simple_run_event(connection: psycopg.Connection, interop_data: Path) -> None:
-    hear(connection, interop_data / "openlineage" / "events" / "simple_run_event")
-    assert names(connection, "dataset") == {
-        ("bigquery", "test.table.input"),
-        ("bigquery", "test.table.output"),
-    }
-    assert current_edges(connection) == {
-        ("job_name", "reads", "test.table.input"),
-        ("job_name", "writes", "test.table.output"),
-    }
-    # Its run id is no UUID, so the run has one made from its name.
-    assert connection.execute("SELECT state, substr(id::text, 15, 1) FROM run").fetchall() == [
-        ("COMPLETE", "5")
-    ]
-
-
-def test_spark_aliases_and_versions(connection: psycopg.Connection, interop_data: Path) -> None:
-    hear(connection, interop_data / "openlineage" / "events" / SPARK)
-    members = connection.execute(
-        "SELECT array_agg(d.namespace || ' ' || d.name ORDER BY d.namespace, d.name) FROM dataset_class c"
-        " JOIN dataset d ON d.id = c.dataset_id GROUP BY c.class_id ORDER BY 1"
+        "SELECT d.name, v.lifecycle, v.state, v.origin FROM dataset_version v"
+        ' JOIN dataset d ON d.id = v.dataset_id ORDER BY d.name COLLATE "C", v.time'
     ).fetchall()
-    hdfs = "hdfs://dataproc-producer-test-m"
-    hive = "hive://dataproc-producer-test-m:9083"
-    assert members == [
-        (
-            [
-                f"{hdfs} /user/hive/warehouse/{table}",
-                f"{hdfs}/user/hive/warehouse default.{table}",
-                f"{hive} default.{table}",
-            ],
-        )
-        for table in ("t1", "t2")
-    ]
-    # DROP makes no version; CREATE and INSERT make one each, of both tables.
-    versions = connection.execute(
-        "SELECT d.name, v.lifecycle, v.state FROM dataset_version v JOIN dataset d ON d.id = v.dataset_id"
-        " ORDER BY d.name, v.time"
+    assert versions == golden.versions
+
+
+@each_folder
+def test_aliases(connection: psycopg.Connection, interop_data: Path, golden: Golden) -> None:
+    hear(connection, events_of(interop_data, golden))
+
+    classes: dict[Any, list[tuple[str, str]]] = {}
+    for class_id, namespace, name in connection.execute(
+        "SELECT c.class_id, d.namespace, d.name FROM dataset_class c JOIN dataset d ON d.id = c.dataset_id"
+    ).fetchall():
+        classes.setdefault(class_id, []).append((namespace, name))
+    assert sorted(sorted(members) for members in classes.values()) == golden.classes
+
+
+@each_folder
+def test_run_states(connection: psycopg.Connection, interop_data: Path, golden: Golden) -> None:
+    hear(connection, events_of(interop_data, golden))
+
+    runs = connection.execute(
+        "SELECT j.name, r.state, rj.name FROM run r JOIN job j ON j.id = r.job_id"
+        " JOIN run root ON root.id = r.root_run_id JOIN job rj ON rj.id = root.job_id"
     ).fetchall()
-    assert versions == [
-        ("/user/hive/warehouse/t1", "CREATE", "published"),
-        ("/user/hive/warehouse/t1", None, "published"),
-        ("/user/hive/warehouse/t2", None, "published"),
-        ("/user/hive/warehouse/t2", "CREATE", "published"),
-    ]
-    # Every step belongs to the one application run.
-    assert connection.execute("SELECT count(DISTINCT root_run_id), count(*) FROM run").fetchone() == (1, 7)
+    assert sorted(runs) == golden.runs
+
+
+def test_a_run_id_that_is_no_uuid_is_named_by_one(connection: psycopg.Connection, interop_data: Path) -> None:
+    hear(connection, events_of(interop_data, SIMPLE))
+
+    assert connection.execute("SELECT substr(id::text, 15, 1) FROM run").fetchall() == [("5",)]
+
+
+def test_the_edge_of_a_shape_that_a_job_no_longer_has_is_ended(
+    connection: psycopg.Connection, engine: Engine, interop_data: Path
+) -> None:
+    hear(connection, events_of(interop_data, SPARK))
+
+    ended = [edge for edge in PostgresqlGraph(engine).edges() if edge.span.end is not None]
+    assert [(edge.origin.node.name, edge.destination.node.name) for edge in ended] == [(DROP, T1)]
+
+
+def test_the_same_events_again_change_nothing(connection: psycopg.Connection, interop_data: Path) -> None:
+    counts = "SELECT (SELECT count(*) FROM fact), count(*), max(sequence) FROM observation"
+    events = [event for golden in ALL for event in events_of(interop_data, golden)]
+    assert len(events) == EVENTS
+    hear(connection, events)
+    before = connection.execute(counts).fetchone()
+    assert before is not None
+    assert before[0] == EVENTS
+
+    hear(connection, events)
+    assert connection.execute(counts).fetchone() == before
+
+
+def test_all_events_go_in_as_one_batch(database_url: str, tmp_path: Path, interop_data: Path) -> None:
+    batches = [events_of(interop_data, golden) for golden in ALL]
+    assert [len(batch) for batch in batches] == [golden.events for golden in ALL]
+    events = [event for batch in batches for event in batch]
+
+    async def post() -> dict[str, Any]:
+        async with running_web(database_url, tmp_path) as web:
+            response = await web.client.post("/api/v1/lineage/batch", json=events)
+            assert response.status_code == 200
+            answer: dict[str, Any] = response.json()
+            return answer
+
+    answer = asyncio.run(post())
+    assert (answer["status"], answer["summary"]) == (
+        "success",
+        {"received": EVENTS, "successful": EVENTS, "failed": 0, "retriable": 0, "non_retriable": 0},
+    )
+    assert [kind for _, kind, _ in ledger(database_url)] == ["openlineage.run"] * EVENTS
 
 
 def when_of(key: tuple[str, str]) -> dict[str, Any]:
@@ -209,8 +334,8 @@ def when_of(key: tuple[str, str]) -> dict[str, Any]:
 def test_spark_starts_a_pipeline_on_the_table_name_for_each_run_that_wrote_it(
     connection: psycopg.Connection, interop_data: Path
 ) -> None:
-    append(connection, [apply_fact(pipeline_body("on_table", when_of(T1_TABLE), concurrency=10))])
-    hear(connection, interop_data / "openlineage" / "events" / SPARK)
+    append(connection, [apply_fact(pipeline_body("on_table", when_of((HIVE, "default.t1")), concurrency=10))])
+    hear(connection, events_of(interop_data, SPARK))
     # Events speak of the path; the table is its symlink. CREATE and INSERT each make the pipeline due.
     rows = connection.execute(
         "SELECT r.number, v.lifecycle FROM pipeline_run r JOIN consumption c ON c.run_id = r.id"
@@ -228,8 +353,11 @@ def test_spark_starts_a_pipeline_on_the_table_name_once_when_the_root_run_ends(
         "metadata": {"name": "spark", "owner": "team"},
         "spec": {"namespace": "default", "scope": "rootRun"},
     }
-    append(connection, [apply_fact(scope, pipeline_body("on_table", when_of(T1_TABLE), concurrency=10))])
-    events = events_of(interop_data / "openlineage" / "events" / SPARK)
+    append(
+        connection,
+        [apply_fact(scope, pipeline_body("on_table", when_of((HIVE, "default.t1")), concurrency=10))],
+    )
+    events = events_of(interop_data, SPARK)
     for event in events[:-1]:
         append(connection, [fact_of_event(event)])
     follow(connection)
