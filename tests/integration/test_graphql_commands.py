@@ -60,6 +60,28 @@ def test_documents_are_created_updated_and_left_as_they_are(database_url: str, t
         asked(database_url, tmp_path, story)
 
 
+def test_a_credential_that_is_written_out_is_a_warning_that_does_not_show_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    launch = {"command": {"argv": ["load", "--api-key=hunter2"], "environment": {"DB_PASSWORD": "hunter2"}}}
+    question = APPLY.replace("warnings { code dataset }", "warnings { code message dataset }")
+
+    async def story(ask: Asking) -> None:
+        for dry_run in (True, False):
+            variables = {"documents": [pipeline_body("p", "raw", launch=launch)], "dryRun": dry_run}
+            (change,) = (await ask.command(question, variables))["applyDocuments"]["documents"]
+            messages = [warning.pop("message") for warning in change["warnings"]]
+            assert change["warnings"] == [{"code": "credential-written-out", "dataset": None}] * 2
+            assert [message.split(":", 1)[0] for message in messages] == [
+                "/spec/launch/command/environment/DB_PASSWORD",
+                "/spec/launch/command/argv/1",
+            ]
+            assert "hunter2" not in "".join(messages)
+
+    with keeping_up(database_url):
+        asked(database_url, tmp_path, story)
+
+
 def test_a_dry_run_tells_the_same_and_stores_nothing(database_url: str, tmp_path: Path) -> None:
     heard(
         database_url,

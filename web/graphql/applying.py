@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from catalog.documents.credentials import credential_warnings
 from catalog.documents.document import ABSENT, Change, Document, canonical, difference, render_difference
 from catalog.documents.kinds import parse_document
 from catalog.errors import Conflict, InvalidDocument, InvalidInput
@@ -16,6 +17,8 @@ from web.graphql.records import DocumentRecord, PipelineRecord, WarningRecord
 from web.graphql.request import QueryRequest
 
 MOST_DOCUMENTS = 1000
+#: Code of the warning about a value that looks like a credential.
+CREDENTIAL_WRITTEN_OUT = "credential-written-out"
 CREATED, UPDATED, UNCHANGED = "created", "updated", "unchanged"
 
 
@@ -177,11 +180,23 @@ def _change(
 
 
 def _warnings(request: QueryRequest, documents: Sequence[Document]) -> Mapping[str, list[WarningRecord]]:
-    """Return the warnings about each pipeline as its new document has it."""
+    """Return the warnings about each pipeline as its new document has it: what it writes out, what its runs do."""
     members = [
         PipelineRecord(document.name, 0, "active", 0, 1, document.body)
         for document in documents
         if document.kind == PIPELINE
     ]
     in_cohort(request, members)
-    return pipeline_warnings(request, members) if members else {}
+    if not members:
+        return {}
+    seen = pipeline_warnings(request, members)
+    return {
+        member.name: [
+            *(
+                WarningRecord(CREDENTIAL_WRITTEN_OUT, f"{found.pointer}: {found.message}")
+                for found in credential_warnings(member.document)
+            ),
+            *seen[member.name],
+        ]
+        for member in members
+    }

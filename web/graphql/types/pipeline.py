@@ -179,9 +179,11 @@ class Condition:
 class PipelineWarning:
     """Something that is allowed and probably not meant."""
 
-    code: str = plain("Stable: reads-undeclared or writes-undeclared.")
+    code: str = plain("Stable: reads-undeclared, writes-undeclared or, at apply, credential-written-out.")
     message: str = plain("For people.")
-    dataset: strawberry.ID | None = plain("Node id of the dataset that it is about.")
+    dataset: strawberry.ID | None = plain(
+        "Node id of the dataset that it is about; null where it is about none."
+    )
 
 
 def _owner(root: PipelineRecord) -> str:
