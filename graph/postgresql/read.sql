@@ -9,7 +9,7 @@ SELECT set_config('plan_cache_mode', 'force_generic_plan', true), set_config('en
            (SELECT o.position - 1 FROM observation o WHERE o.sequence > g.position ORDER BY o.sequence LIMIT 1),
            s.position
        ) AS position,
-       EXISTS (SELECT FROM parked p WHERE p.follower = 'graph') AS parked
+       EXISTS (SELECT FROM parked p WHERE p.follower IN ('graph', 'state')) AS parked
 FROM follower g, follower s
 WHERE g.name = 'graph' AND s.name = 'state'
 
@@ -54,6 +54,9 @@ FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
 
 -- name: parked
 SELECT o.kind, o.body FROM parked p LEFT JOIN observation o ON o.sequence = p.position WHERE p.follower = 'graph'
+
+-- name: parked_facts
+SELECT position FROM parked WHERE follower = 'state' ORDER BY position LIMIT %(limit)s
 
 -- name: all_nodes
 SELECT kind, namespace, name FROM graph_node WHERE generation = %(generation)s

@@ -1,6 +1,7 @@
 """One consistent view of the tables: a read-only transaction in which every question of one answer is asked."""
 
 import contextlib
+import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -11,9 +12,10 @@ from sqlalchemy import Engine
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
 from catalog.keys import NodeId, digest_uuid
+from catalog.ledger import Fact, read_facts_at, read_run_facts
 from catalog.observations import decode_observed
 from catalog.queries import load_queries
-from graph.mentions import mentions
+from graph.mentions import fact_mentions, mentions
 from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
 from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.tables import EDGE_KINDS
@@ -21,6 +23,9 @@ from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
 
 QUERIES = load_queries(Path(__file__).with_name("read.sql"))
 
+#: Facts that could not be applied, and facts of one of their runs, that are read for one answer.
+MOST_PARKED_FACTS = 100
+MOST_RUN_FACTS = 1_000
 #: Rows fetched at a time when everything is read.
 STREAM_ROWS = 20_000
 
@@ -87,14 +92,40 @@ class Snapshot:
         return {id_: Node(kinds[kind], namespace, name) for id_, kind, namespace, name in rows}
 
     def parked_nodes(self) -> set[str] | None:
-        """Return the node ids that observations name which could not be applied; None where one cannot be read."""
+        """Return the node ids that observations and facts name which could not be applied.
+
+        None where one of them cannot be read, or where there are too many to read them for an answer.
+        """
         if not self._has_parked:
             return set()
         try:
             observed = [decode_observed(kind, bytes(body)) for kind, body in self._all("parked")]
-        except (ValueError, TypeError, LookupError):
+            facts = self._parked_facts()
+            if facts is None:
+                return None
+            named = [*map(mentions, observed), *map(fact_mentions, facts)]
+        except (HeadwaterError, ValueError, TypeError, LookupError, zlib.error):
             return None
-        return {Node.of(key).id for each in observed for key in mentions(each)}
+        return {Node.of(key).id for keys in named for key in keys}
+
+    def _parked_facts(self) -> list[Fact] | None:
+        """Return the facts that could not be applied, and the other facts of their runs; None where not all are read.
+
+        What a run reads and writes stands in all of its events: without one of them the others may not count.
+        """
+        positions = [row[0] for row in self._all("parked_facts", limit=MOST_PARKED_FACTS + 1)]
+        if len(positions) > MOST_PARKED_FACTS:
+            return None
+        connection = self._cursor.connection
+        facts = read_facts_at(connection, positions)
+        if len(facts) < len(positions):
+            return None
+        for run_id in sorted({fact.run_id for fact in facts if fact.run_id is not None}):
+            events = read_run_facts(connection, run_id, limit=MOST_RUN_FACTS + 1)
+            if len(events) > MOST_RUN_FACTS:
+                return None
+            facts += events
+        return facts
 
     def all_nodes(self) -> Iterator[Node]:
         """Give every node once."""

@@ -1,6 +1,8 @@
 """What is particular to the graph in PostgreSQL tables."""
 
+import datetime as dt
 import re
+import uuid
 from collections.abc import Iterator
 from typing import Any
 
@@ -13,7 +15,9 @@ import graph.postgresql.histories
 import graph.traversal
 from catalog.database import create_database_engine, metadata
 from catalog.errors import DatabaseUnavailable, HeadwaterError
+from catalog.facts import FactKind
 from catalog.keys import DatasetKey, JobKey
+from catalog.ledger import NewFact
 from graph.following import GraphLog
 from graph.memory import MemoryGraph
 from graph.model import EDGE_TYPES, NODE_TYPES, Direction, EdgeKind, Incomplete, Want
@@ -34,6 +38,7 @@ from tests.support.graphs import (
     shape,
     shaped,
 )
+from tests.support.spine import T0, append, connect, fact_of_event, follow, parked, run_event
 
 DOWN = Direction.DOWNSTREAM
 WHOLE: dict[str, Any] = {"depth": 100, "max_nodes": 1000, "seconds": 60.0}
@@ -229,6 +234,59 @@ def test_a_parked_observation_that_nobody_can_read_may_touch_every_answer(
     found = store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
     assert found.completeness.reason is Incomplete.PARKED
     assert found.completeness.frontier == found.node_ids
+
+
+def test_an_answer_that_a_parked_fact_touches_says_so(
+    engine: Engine, store: PostgresqlGraph, database_url: str
+) -> None:
+    run = uuid.uuid4()
+    with connect(database_url) as connection:
+        started = run_event(run, "START", job="J2", inputs=["b"], outputs=["c"])
+        append(connection, [fact_of_event(run_event(uuid.uuid4(), job="J1", inputs=["a"], outputs=["b"]))])
+        append(connection, [fact_of_event(run_event(uuid.uuid4(), job="J9", inputs=["y"], outputs=["z"]))])
+        append(connection, [fact_of_event(started)])
+        follow(connection)
+        # The state follower cannot apply the end of a run; what the run reads stands in its beginning.
+        connection.execute("ALTER TABLE run ADD CONSTRAINT refused CHECK (ended_at IS NULL) NOT VALID")
+        append(connection, [fact_of_event(run_event(run, job="J2", at=T0 + dt.timedelta(hours=1)))])
+        follow(connection)
+        assert [follower for follower, *_ in parked(connection)] == ["state"]
+    follow_graph(engine)
+
+    touched = store.lineage(node_id(DatasetKey("ns", "a")), DOWN, **WHOLE)
+    assert touched.completeness.reason is Incomplete.PARKED
+    assert "dataset:ns:b" in touched.completeness.frontier
+    assert "dataset:ns:a" not in touched.completeness.frontier
+    assert store.lineage(node_id(DatasetKey("ns", "y")), DOWN, **WHOLE).completeness.reason is None
+
+
+def test_a_parked_fact_that_nobody_can_read_may_touch_every_answer(
+    engine: Engine, store: PostgresqlGraph, database_url: str
+) -> None:
+    append_log(engine, *chain(1))
+    follow_graph(engine)
+    assert store.lineage(node_id(dataset("d000")), DOWN, **WHOLE).completeness.reason is None
+    with connect(database_url) as connection:
+        connection.execute("UPDATE follower SET position = 0 WHERE name = 'state'")
+        append(connection, [NewFact(FactKind.OPENLINEAGE_RUN, b"0" * 16, "test", b"[]")])
+        follow(connection)
+        assert [follower for follower, *_ in parked(connection)] == ["state"]
+    found = store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
+    assert found.completeness.reason is Incomplete.PARKED
+    assert found.completeness.frontier == found.node_ids
+
+
+def test_a_parked_command_touches_no_answer(
+    engine: Engine, store: PostgresqlGraph, database_url: str
+) -> None:
+    append_log(engine, *chain(1))
+    follow_graph(engine)
+    with connect(database_url) as connection:
+        connection.execute("UPDATE follower SET position = 0 WHERE name = 'state'")
+        append(connection, [NewFact(FactKind.PIPELINE_TRIGGER, b"0" * 16, "test", b"[]")])
+        follow(connection)
+        assert [follower for follower, *_ in parked(connection)] == ["state"]
+    assert store.lineage(node_id(dataset("d000")), DOWN, **WHOLE).completeness.reason is None
 
 
 def test_more_flows_than_there_are_steps_are_refused(
