@@ -14,11 +14,12 @@ check: lint types imports
 
 install: $(VENV)/.installed
 
+# The first variable pins what is installed and, for an older pip, what builds it; from pip 26.2 on the second does the latter.
 $(VENV)/.installed: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "Python 3.11 or later is needed, found $$($(PYTHON) --version); set PYTHON=…"; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	@echo "installing into $(VENV)"
-	@$(BIN)/python -m pip install $(PIP) -c constraints.txt -e '.[dev]'
+	@PIP_CONSTRAINT=constraints.txt PIP_BUILD_CONSTRAINT=constraints.txt $(BIN)/python -m pip install $(PIP) -e '.[dev]'
 	@touch $@
 
 demo-environment: $(DEMO)/.installed
