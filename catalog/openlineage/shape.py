@@ -1,7 +1,6 @@
 """The lineage of a job at table level, as one run or JobEvent states it.
 
     shape_of(source, *, partial=False) -> Shape | None      source: MergedRun or JobEvent
-    dataset_flow(event: DatasetEvent) -> Flow | None
 
 Without a `lineage` facet every input is taken to feed every output. Where one is present (on an output, or on
 the job with entries) that product is not assumed: an output has exactly the sources that are stated for it,
@@ -19,7 +18,7 @@ from typing import Any, assert_never
 import orjson
 
 from catalog.keys import DatasetKey, JobKey
-from catalog.openlineage.events import DatasetEvent, DatasetLineage, JobEvent
+from catalog.openlineage.events import DatasetLineage, JobEvent
 from catalog.openlineage.merge import MergedRun
 
 
@@ -124,12 +123,6 @@ def shape_of(source: MergedRun | JobEvent, *, partial: bool = False) -> Shape | 
             assert_never(source)
     names_datasets = bool(shape.inputs or shape.outputs)
     return shape if names_datasets or (partial and shape.flows) else None
-
-
-def dataset_flow(event: DatasetEvent) -> Flow | None:
-    """Return what a DatasetEvent says feeds its dataset, without any job between, if it says so."""
-    lineage = event.dataset.lineage
-    return None if lineage is None else Flow((event.dataset.key,), lineage.datasets, (), lineage.jobs)
 
 
 def _shape(

@@ -3,10 +3,10 @@ from typing import Any
 import pytest
 
 from catalog.keys import DatasetKey, JobKey
-from catalog.openlineage.events import DatasetEvent, JobEvent
+from catalog.openlineage.events import JobEvent
 from catalog.openlineage.merge import MergedRun
-from catalog.openlineage.shape import Flow, Shape, dataset_flow, shape_of
-from tests.support.openlineage_events import RUN_ID, dataset, dataset_event, job_event, parsed, parsed_run
+from catalog.openlineage.shape import Flow, Shape, shape_of
+from tests.support.openlineage_events import RUN_ID, dataset, job_event, parsed, parsed_run
 
 A, B, C, X, Y = (DatasetKey("db", name) for name in "abcxy")
 EXTRACT, LOAD = JobKey("airflow://p", "daily.extract"), JobKey("airflow://p", "daily.load")
@@ -147,16 +147,6 @@ def test_a_job_event_has_the_shape_that_a_run_of_it_would_have() -> None:
 
     assert isinstance(event, JobEvent)
     assert shape_of(event) == shape(**members, **with_entries(source(C, inputs=[source(A)])))
-
-
-def test_a_dataset_event_may_say_what_feeds_its_dataset() -> None:
-    stated = parsed(dataset_event(dataset=explicit("x", source(B), source(A), source(EXTRACT))))
-    silent = parsed(dataset_event())
-
-    assert isinstance(stated, DatasetEvent)
-    assert isinstance(silent, DatasetEvent)
-    assert dataset_flow(stated) == Flow((X,), (A, B), (), (EXTRACT,))
-    assert dataset_flow(silent) is None
 
 
 def test_the_hash_tells_shapes_apart() -> None:
