@@ -23,9 +23,20 @@ def backoff_delay(policy: Backoff, attempt: int, seed: str) -> timedelta:
     return _longest_wait(policy, attempt) * _fraction(f"{seed}:{attempt}")
 
 
+def attempts_left(retries: Retries, attempt: int) -> int:
+    """Return how many attempts the document grants after attempt number `attempt` (0 before the first).
+
+    Attempts that an operator asked for count like others: asking grants that attempt and no further ones.
+    """
+    return max(0, retries.count - max(attempt - 1, 0))
+
+
 def next_attempt(retries: Retries, attempt: int, outcome: RunState, seed: str) -> timedelta | None:
-    """Return the wait before the next attempt, or None where the outcome of this one stands."""
-    if outcome.value not in retries.outcomes or attempt > retries.count:
+    """Return the wait before the next attempt, or None where the outcome of this one stands.
+
+    The seed is the id of the run.
+    """
+    if outcome.value not in retries.outcomes or attempts_left(retries, attempt) == 0:
         return None
     return backoff_delay(retries.backoff, attempt, seed)
 

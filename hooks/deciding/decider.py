@@ -30,7 +30,7 @@ from hooks.deciding.working_set import WorkingSet
 from hooks.jobs import AttemptKey, Job, host_queue, launch_job
 from policies.due import Consumption, plan_runs
 from policies.queues import QueuedVersion
-from policies.retry import backoff_delay
+from policies.retry import attempts_left, next_attempt
 from policies.transitions import RETRYABLE, RunState
 
 
@@ -139,7 +139,7 @@ class Decider:
             causal_depth=depth,
             batch_open=pipeline.document.spec.batching == "latest",
             attempt=0,
-            attempts_left=pipeline.document.spec.retries.count,
+            attempts_left=attempts_left(pipeline.document.spec.retries, 0),
             due_position=occasion.position,
             due_at=occasion.at,
             started_at=None,
@@ -209,10 +209,14 @@ class Decider:
                 free -= 1
 
     def _queue_attempt(self, run: PipelineRunRecord, occasion: Occasion) -> None:
-        run.attempt += 1
+        self._number_attempt(run)
         run.batch_open = False
         self._set.move(run, RunState.QUEUED, occasion, f"slot granted for attempt {run.attempt}")
         self._launch(run, at=None)
+
+    def _number_attempt(self, run: PipelineRunRecord) -> None:
+        run.attempt += 1
+        run.attempts_left = attempts_left(self._document(run).spec.retries, run.attempt)
 
     def _launch(self, run: PipelineRunRecord, *, at: dt.datetime | None) -> None:
         key = AttemptKey(run.id, run.attempt)
@@ -390,13 +394,12 @@ class Decider:
             case _:
                 assert_never(outcome)
         retries = self._document(run).spec.retries
-        if run.attempts_left > 0 and target.value in retries.outcomes and not run.cancel_requested:
-            delay = backoff_delay(retries.backoff, run.attempt, f"{run.id}/{run.attempt}")
-            run.attempts_left -= 1
-            text = f"attempt {run.attempt} {target}: {reason}; next in {delay.total_seconds():.3f} s"
+        wait = None if run.cancel_requested else next_attempt(retries, run.attempt, target, str(run.id))
+        if wait is not None:
+            text = f"attempt {run.attempt} {target}: {reason}; next in {wait.total_seconds():.3f} s"
             self._set.move(run, RunState.RETRYING, occasion, text)
-            run.attempt += 1
-            self._launch(run, at=occasion.at + delay)
+            self._number_attempt(run)
+            self._launch(run, at=occasion.at + wait)
             return
         self._end(run, target, occasion, reason, ended_at=ended_at)
 

@@ -246,6 +246,21 @@ def test_an_operator_retries_a_failed_run_as_the_next_attempt(story: Story) -> N
     assert (accepted, code) == (False, "invalid-transition")
 
 
+def test_an_operators_retry_grants_one_attempt_and_no_more(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", retries={"count": 1})))
+    story.arrive("a")
+    story.start(1)
+    story.command(FactKind.RUN_CANCEL, {"reason": "no"}, run=story.run_id(1))
+    story.end(1, outcome=Outcome.CANCELLED)
+    # The document grants two attempts; the second is the operator's.
+    story.command(FactKind.RUN_RETRY, run=story.run_id(1))
+    left = story.connection.execute("SELECT attempt, attempts_left FROM pipeline_run").fetchone()
+    assert left == (2, 0)
+    story.start(1, attempt=2)
+    story.end(1, exit_code=1, attempt=2)
+    assert story.runs() == [(1, "failed")]
+
+
 def test_released_versions_wait_for_the_next_arrival(story: Story) -> None:
     story.tell(apply_fact(pipeline_body("p", "a", onFailure="release")))
     story.arrive("a")

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from catalog.documents.pipeline import Backoff, Retries
-from policies.retry import backoff_delay, next_attempt
+from policies.retry import attempts_left, backoff_delay, next_attempt
 from policies.transitions import RunState
 
 SECOND = timedelta(seconds=1)
@@ -69,6 +69,12 @@ def test_as_many_attempts_follow_as_the_document_grants() -> None:
     assert next_attempt(retries, 2, RunState.TIMED_OUT, "a") is not None
     assert next_attempt(retries, 3, RunState.FAILED, "a") is None
     assert next_attempt(Retries(), 1, RunState.FAILED, "a") is None
+
+
+def test_what_is_left_falls_with_each_attempt_to_none() -> None:
+    retries = Retries.model_validate({"count": 2})
+
+    assert [attempts_left(retries, attempt) for attempt in range(5)] == [2, 2, 1, 0, 0]
 
 
 def test_only_the_named_outcomes_are_tried_again() -> None:
