@@ -22,20 +22,25 @@ class HostWatch:
     database, the first host that is back must not bury the others.
     """
 
-    def __init__(self, engine: Engine, *, host: str, name: str, lost_seconds: float) -> None:
+    def __init__(
+        self, engine: Engine, *, host: str, name: str, takes_launches: bool, lost_seconds: float
+    ) -> None:
         self._engine = engine
         self._host = host
         self._name = name
+        self._takes_launches = takes_launches
         self._lost_seconds = lost_seconds
         self._seen: dict[str, tuple[datetime, float]] = {}
 
     def beat(self) -> None:
-        """Say that this host lives."""
+        """Say that this host lives and, where this worker takes launches, that somebody there does."""
         with translated_errors(), self._engine.begin() as connection:
             driver_connection(connection).execute(
-                "INSERT INTO host (id, name, heartbeat_at) VALUES (%s, %s, clock_timestamp())"
-                " ON CONFLICT (id) DO UPDATE SET name = excluded.name, heartbeat_at = excluded.heartbeat_at",
-                (self._host, self._name),
+                "INSERT INTO host (id, name, heartbeat_at, launches_at)"
+                " SELECT %s, %s, t.at, CASE WHEN %s THEN t.at END FROM (SELECT clock_timestamp() AS at) t"
+                " ON CONFLICT (id) DO UPDATE SET name = excluded.name, heartbeat_at = excluded.heartbeat_at,"
+                " launches_at = coalesce(excluded.launches_at, host.launches_at)",
+                (self._host, self._name, self._takes_launches),
             )
 
     def declare_lost(self, now: Callable[[], datetime]) -> int:

@@ -169,7 +169,11 @@ async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
 async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: asyncio.Event) -> None:
     # Before anything is declared lost, this host says that it lives.
     hosts = HostWatch(
-        parts.engine, host=parts.launch.host, name=parts.host_name, lost_seconds=parts.host_lost_seconds
+        parts.engine,
+        host=parts.launch.host,
+        name=parts.host_name,
+        takes_launches=parts.takes_launches,
+        lost_seconds=parts.host_lost_seconds,
     )
     await asyncio.to_thread(hosts.beat)
     workers = [_procrastinate_worker(app, [host_queue(parts.launch.host)], WATCH_CONCURRENCY)]

@@ -18,6 +18,8 @@ from catalog.errors import DatabaseUnavailable
 from catalog.queries import load_queries
 
 QUERIES = load_queries(Path(__file__).with_name("vitals.sql"))
+#: Silence after which nobody is taken to take launches any more, in seconds; who does beats every 5.
+LAUNCHES_SECONDS = 30.0
 
 CONNECT_SECONDS = 2
 STATEMENT_SECONDS = 2.0

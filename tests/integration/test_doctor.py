@@ -63,6 +63,7 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
         "queue.stalled",
         "queue.failed",
         "hosts",
+        "launches",
     }
 
 
@@ -189,6 +190,23 @@ WITH started AS (
 )
 INSERT INTO attempt_claim (run_id, attempt, host) SELECT id, 1, 'h' FROM started;
 """
+
+
+PIPELINE = """
+INSERT INTO pipeline (name, document_version, state, position) VALUES ('p', 1, 'active', 1)
+"""
+
+
+def test_pipelines_whose_runs_nobody_launches(database_url: str, settings: Settings) -> None:
+    # A worker that takes no launches, and one that did a minute ago.
+    hosts = (
+        "INSERT INTO host (id, name, heartbeat_at, launches_at) VALUES ('a', 'harbour', now(), NULL),"
+        " ('b', 'bridge', now(), now() - interval '1 minute')"
+    )
+    [(check, finding)] = after(database_url, settings, PIPELINE, hosts).items()
+    assert check == "launches"
+    assert "--allow-commands" in finding.advice
+    assert after(database_url, settings, "UPDATE host SET launches_at = now() WHERE id = 'a'") == {}
 
 
 def test_a_host_that_fell_silent_with_attempts(database_url: str, settings: Settings) -> None:

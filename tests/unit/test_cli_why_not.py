@@ -5,7 +5,7 @@ from rich.console import Console
 
 from web.cli.why_not import condition_tree, reasons
 
-IDLE = {"lag": {"facts": 0, "seconds": 0.0}, "parkedCount": 0}
+IDLE = {"lag": {"facts": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"]}
 
 
 def part(level: int, label: str, *, kind: str = "DATASET", queued: int = 0, **parts: Any) -> dict[str, Any]:
@@ -112,10 +112,18 @@ def test_slots_that_are_taken_runs_that_wait_and_runs_that_are_held() -> None:
 
 
 def test_facts_that_nobody_judged_and_records_that_were_parked() -> None:
-    behind = {"lag": {"facts": 3, "seconds": 61.0}, "parkedCount": 1}
+    behind = {"lag": {"facts": 3, "seconds": 61.0}, "parkedCount": 1, "launchHosts": ["harbour"]}
     lag, parked = reasons(pipeline(), behind)
     assert lag == "3 facts not judged yet, the oldest for 1 min 1 s: is a worker running?"
     assert parked.startswith("1 record parked")
+
+
+def test_that_nobody_takes_launches() -> None:
+    (line,) = reasons(pipeline(), {**IDLE, "launchHosts": []})
+    assert line.startswith("no living worker takes launches")
+    assert "--allow-commands" in line
+    deleted = reasons(pipeline(state="DELETED", condition=None), {**IDLE, "launchHosts": []})
+    assert deleted == ["deleted: it starts nothing any more"]
 
 
 def test_a_deleted_pipeline_starts_nothing() -> None:

@@ -186,7 +186,7 @@ query WhyNot($name: String!, $open: [PipelineRunState!]!) {
     runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
     latestRun { ...RunParts }
   }
-  status { lag { facts seconds } parkedCount }
+  status { lag { facts seconds } parkedCount launchHosts }
 }
 """
 )

@@ -22,7 +22,8 @@ def run_why_not(
     """Say why a pipeline does not start.
 
     Shows its condition as a tree (✓ holds, ✗ does not) with what is queued and since when, and what else keeps a run
-    from starting: a pause, no free slot, a run that is held, facts that wait to be judged.
+    from starting: a pause, no free slot, a run that is held, facts that wait to be judged, no worker
+    that takes launches.
     """
     with connected(url, data_dir) as client:
         answer = client.ask(WHY_NOT, name=pipeline, open=sorted(HOLDS_SLOT | WAITS))
@@ -78,6 +79,11 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
         waiting = count(status["lag"]["facts"], "fact")
         lines.append(
             f"{waiting} not judged yet, the oldest for {duration(status['lag']['seconds'])}: is a worker running?"
+        )
+    if not status["launchHosts"] and pipeline["state"] != "DELETED":
+        lines.append(
+            "no living worker takes launches: what is due stays queued until `headwater up` or `headwater worker`"
+            " runs with --allow-commands FOLDER"
         )
     if status["parkedCount"]:
         lines.append(

@@ -12,7 +12,7 @@ from hooks.state_follower import STATE_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
 from web.health import follower_check
-from web.vitals import FollowerVitals, read_followers
+from web.vitals import LAUNCHES_SECONDS, FollowerVitals, read_followers
 
 _LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
@@ -89,7 +89,7 @@ def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> I
 
 
 def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> Iterator[Finding]:
-    """Yield whether workers live, and which hosts fell silent with attempts of theirs."""
+    """Yield whether workers live and take launches, and which hosts fell silent with attempts of theirs."""
     ((living, silent_for),) = connection.execute(QUERIES["workers"], {"seconds": STALLED_SECONDS}).fetchall()
     if living:
         yield ok("workers", f"{living} live, the last heartbeat {silent_for:.1f} s ago")
@@ -105,3 +105,13 @@ def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> 
             )
     beating = [name for name, seconds, _ in hosts if seconds <= settings.host_lost_seconds]
     yield ok("hosts", f"{', '.join(beating)} beat" if beating else "none beats")
+    ((pipelines, taking),) = connection.execute(QUERIES["launches"], {"seconds": LAUNCHES_SECONDS}).fetchall()
+    if taking:
+        yield ok("launches", f"{', '.join(taking)} take launches")
+    elif pipelines:
+        found = f"no living worker takes launches, and {pipelines} pipelines are registered: their runs stay queued"
+        yield problem(
+            "launches", found, "start `headwater up` or `headwater worker` with --allow-commands FOLDER"
+        )
+    else:
+        yield ok("launches", "no living worker takes them, and no pipeline is registered")

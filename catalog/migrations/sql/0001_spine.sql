@@ -338,7 +338,9 @@ CREATE TABLE attempt_claim (
 CREATE TABLE host (
     id           text        NOT NULL PRIMARY KEY,
     name         text        NOT NULL,
-    heartbeat_at timestamptz NOT NULL
+    heartbeat_at timestamptz NOT NULL,
+    -- Last heartbeat of a worker that takes launches; a host may have other workers beside it. Null: none ever did.
+    launches_at  timestamptz
 );
 
 -- Access -----------------------------------------------------------------------------------------------------

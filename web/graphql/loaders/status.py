@@ -7,6 +7,7 @@ from pathlib import Path
 
 from catalog.queries import load_queries
 from web.graphql.request import QueryRequest
+from web.vitals import LAUNCHES_SECONDS
 
 QUERIES = load_queries(Path(__file__).with_name("status.sql"))
 
@@ -140,6 +141,11 @@ class StatusRecord:
     def parked_count(self) -> int:
         """How many records are parked."""
         return int(self._request.rows(QUERIES["parked_count"])[0][0])
+
+    @property
+    def launch_hosts(self) -> list[str]:
+        """Names of the hosts on which a worker takes launches now."""
+        return [name for (name,) in self._request.rows(QUERIES["launch_hosts"], seconds=LAUNCHES_SECONDS)]
 
     @property
     def counts(self) -> CountsRecord:

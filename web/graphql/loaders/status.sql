@@ -14,6 +14,9 @@ FROM parked ORDER BY follower, position LIMIT %(limit)s
 -- name: parked_count
 SELECT count(*) FROM parked
 
+-- name: launch_hosts
+SELECT name FROM host WHERE launches_at > clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY name, id
+
 -- name: datasets
 SELECT count(*) FROM dataset
 

@@ -84,5 +84,8 @@ class Status:
     lag: Lag = plain("What the state follower has before it.")
     followers: list[Follower] = plain("The followers.")
     parked_count: Long = plain("How many records are parked.")
+    launch_hosts: list[str] = plain(
+        "Hosts on which a worker took launches within the last 30 seconds; where there is none, runs stay queued."
+    )
     counts: Counts = plain("How much there is.")
     parked = resolved(_parked, list[Parked])
