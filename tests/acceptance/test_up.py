@@ -2,6 +2,7 @@
 
 import contextlib
 import json
+import re
 import shutil
 import signal
 import subprocess
@@ -75,6 +76,45 @@ def test_a_signal_ends_every_process_within_five_seconds_and_running_commands_go
         assert states == ["SUCCEEDED"]
     finally:
         stop_server(server)
+
+
+def test_what_it_prints_works_as_printed(folder: Path) -> None:
+    data_dir = folder / "data [red] of mine"
+    data_dir.mkdir()
+    # Started as a newcomer does: with a path to the program, and no folder for commands.
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(
+            [str(HEADWATER), "up", "--data-dir", str(data_dir), "--port", "0"],
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+    try:
+        assert process.stdout is not None
+        printed = [process.stdout.readline().rstrip() for _ in range(4)]
+        url = printed[0].removeprefix("ready ")
+        purposes, tries = zip(
+            *(re.split(r" {2,}", line.strip(), maxsplit=1) for line in printed[1:]), strict=True
+        )
+        assert purposes == ("see how it stands", "tell of new data", "ask, in a browser")
+        *commands, page = tries
+        for command in commands:
+            done = subprocess.run(  # noqa: S602 - a shell is where people paste it
+                command, shell=True, cwd="/", capture_output=True, text=True, timeout=60, check=False
+            )
+            assert done.returncode == 0, (command, done.stderr)
+        browser = urllib.request.Request(page, headers={"Accept": "text/html"})  # noqa: S310 - loopback
+        with urllib.request.urlopen(browser, timeout=10) as response:  # noqa: S310 - loopback
+            assert response.status == 200
+            assert response.headers["Content-Type"].startswith("text/html")
+        assert page == f"{url}/graphql"
+        assert "--allow-commands" in (folder / "log").read_text("utf-8")
+    finally:
+        process.terminate()
+        process.communicate(timeout=15)
+        link = data_dir / "postgresql"
+        if link.is_symlink():
+            shutil.rmtree(link.resolve(), ignore_errors=True)
 
 
 def test_a_second_up_says_who_holds_the_folder(folder: Path) -> None:

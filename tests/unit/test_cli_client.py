@@ -25,7 +25,8 @@ from catalog.errors import (
 from catalog.settings import Settings
 from web.access.local_token import ensure_local_token
 from web.cli import client as clients
-from web.cli.client import DEFAULT_URL, Client, connected, error_of, is_loopback, server_url, token_for
+from web.cli.client import Client, connected, error_of, is_loopback, server_url, token_for
+from web.cli.options import DEFAULT_URL
 
 JSON = "application/json"
 PROBLEM = "application/problem+json"

@@ -31,10 +31,8 @@ from catalog.errors import (
 from catalog.settings import Settings
 from web.access.local_token import read_local_token
 from web.cli.logs import log_to_stderr
-from web.cli.options import settings_of
+from web.cli.options import DEFAULT_URL, settings_of
 from web.cli.output import say
-
-DEFAULT_URL = "http://127.0.0.1:8642"
 
 CONNECT_SECONDS = 5.0
 #: A server waits ten seconds for the verdict on a command and fifteen for an answer.

@@ -11,6 +11,8 @@ from pydantic_settings import SettingsError
 from catalog.errors import ConfigurationError
 from catalog.settings import Settings
 
+DEFAULT_URL = "http://127.0.0.1:8642"
+
 Url = Annotated[
     str | None,
     typer.Option(

@@ -1,27 +1,32 @@
 """The commands that run Headwater itself: `up`, and its parts `serve`, `worker` and `migrate`."""
 
 import gc
+import shlex
+import shutil
 import sys
 from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+from rich.text import Text
 
 from catalog.database import create_database_engine
 from catalog.embedded import DataFolderLock, EmbeddedPostgreSQL
 from catalog.errors import ConfigurationError
 from catalog.migrations import migrate
-from catalog.settings import Settings
+from catalog.settings import Settings, default_data_dir
 from hooks.launching import CANCELLED
 from hooks.worker import run_worker as work
 from web.access.local_token import ensure_local_token
 from web.access.tokens import TokenStore, refuse_to_start
 from web.bootstrap import command_launcher, worker_parts
-from web.cli.options import settings_with
+from web.cli.options import DEFAULT_URL, settings_with
+from web.cli.output import print_line, say
 from web.logging import configure_logging
 from web.serve import bind, serve
 from web.supervisor import ChildProcess, Supervisor
+
+PROGRAM = "headwater"
 
 HostOption = Annotated[
     str | None, typer.Option(help="Address to listen on; beyond loopback tokens are needed.")
@@ -32,12 +37,6 @@ CommandsOption = Annotated[
     list[Path] | None,
     typer.Option("--allow-commands", help="Folder in which `command` pipelines may run; may be repeated."),
 ]
-
-_output = Console(highlight=False)
-
-
-def _progress(message: str) -> None:
-    Console(stderr=True, highlight=False).print(f"[dim]{message}[/dim]")
 
 
 def _overrides(
@@ -55,7 +54,7 @@ def _migrated(settings: Settings, url: str) -> None:
     engine = create_database_engine(url, pool_size=1, application_name="headwater-migrate")
     try:
         if migrate(engine):
-            _progress("migrated the database")
+            say("migrated the database")
         refuse_to_start(settings, TokenStore(engine))
     finally:
         engine.dispose()
@@ -67,15 +66,37 @@ def _external_url(settings: Settings) -> str:
     return settings.database_url.get_secret_value()
 
 
-def _announce(settings: Settings) -> None:
-    _output.print(f"ready {settings.reachable_url}", style="bold green", soft_wrap=True)
-    for command, purpose in (
-        ("headwater apply -f pipelines/", "register pipelines"),
-        ("headwater emit event event.json", "tell it what a job did, as any OpenLineage client can"),
-        (f"{settings.reachable_url}/graphql", "ask, from a browser"),
-    ):
-        _output.print(f"  {command:<34}{purpose}", soft_wrap=True)
+def _announce(settings: Settings, *, announced: bool) -> None:
+    """Print that the server is ready, and what to try next: each command works as it is printed.
+
+    `announced` says whether the lock of the data folder leads clients to the server.
+    """
+    print_line(Text(f"ready {settings.reachable_url}", style="bold green"))
+    where = _where(settings, announced=announced)
+    print_line(f"  see how it stands   {shlex.join([_program(), 'status', *where])}")
+    report = ["emit", "version", "--dataset", "demo", "table"]
+    print_line(f"  tell of new data    {shlex.join([_program(), *report, *where])}")
+    print_line(f"  ask, in a browser   {settings.reachable_url}/graphql")
     sys.stdout.flush()
+
+
+def _where(settings: Settings, *, announced: bool) -> list[str]:
+    """Return the options with which a client of this machine finds the server and its local token."""
+    options: list[str] = []
+    if not announced and settings.reachable_url != DEFAULT_URL:
+        options += ["--url", settings.reachable_url]
+    if settings.data_dir != default_data_dir():
+        options += ["--data-dir", str(settings.data_dir.absolute())]
+    return options
+
+
+def _program() -> str:
+    """Return the name under which a shell finds this program: its path where PATH does not lead to it."""
+    called = Path(sys.argv[0])
+    if called.name != PROGRAM:
+        return PROGRAM
+    found = shutil.which(PROGRAM)
+    return PROGRAM if found is not None and called.exists() and called.samefile(found) else str(called)
 
 
 def run_up(
@@ -91,13 +112,13 @@ def run_up(
     settings = settings_with(_overrides(host, port, data_dir, allow_commands))
     configure_logging(settings)
     lock = DataFolderLock(settings.data_dir)
-    lock.acquire(_progress)
+    lock.acquire(say)
     listener = bind(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
     lock.announce(settings.reachable_url)
     database: EmbeddedPostgreSQL | None = None
     if settings.database_url is None:
-        database = EmbeddedPostgreSQL(settings.data_dir, progress=_progress, lock=lock)
+        database = EmbeddedPostgreSQL(settings.data_dir, progress=say, lock=lock)
         url = database.start()
     else:
         url = settings.database_url.get_secret_value()
@@ -108,8 +129,15 @@ def run_up(
         if database is not None:
             database.stop()
         raise
+    if not settings.allow_commands:
+        say(
+            "no pipeline can run a command here: name the folders where they may with --allow-commands FOLDER"
+        )
     children = [
-        ChildProcess("web", lambda: serve(settings, url, lambda: _announce(settings), listener=listener)),
+        ChildProcess(
+            "web",
+            lambda: serve(settings, url, lambda: _announce(settings, announced=True), listener=listener),
+        ),
         ChildProcess("worker", lambda: work(worker_parts(settings, url), ready=lambda: None)),
     ]
     # What is loaded so far is shared with the children; unfrozen, the collector would touch and so copy it.
@@ -140,7 +168,7 @@ def run_serve(host: HostOption = None, port: PortOption = None, data_dir: DataDi
     finally:
         engine.dispose()
     ensure_local_token(settings)
-    serve(settings, url, lambda: _announce(settings), listener=listener)
+    serve(settings, url, lambda: _announce(settings, announced=False), listener=listener)
 
 
 def run_worker(
@@ -151,7 +179,7 @@ def run_worker(
     settings = settings_with(_overrides(None, None, data_dir, allow_commands))
     configure_logging(settings)
     parts = worker_parts(settings, _external_url(settings))
-    work(parts, ready=lambda: _output.print("worker ready"))
+    work(parts, ready=lambda: print_line("worker ready"))
 
 
 def run_migrate() -> None:
@@ -161,6 +189,6 @@ def run_migrate() -> None:
         _external_url(settings), pool_size=1, application_name="headwater-migrate"
     )
     try:
-        _output.print("migrated" if migrate(engine) else "nothing to migrate")
+        print_line("migrated" if migrate(engine) else "nothing to migrate")
     finally:
         engine.dispose()
