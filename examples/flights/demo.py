@@ -9,6 +9,7 @@ Headwater is installed; the steps run in `.venv` beside this file.
 """
 
 import argparse
+import shlex
 import shutil
 import signal
 import statistics
@@ -52,8 +53,7 @@ def main() -> int:
         return show_year(Headwater(arguments.url.rstrip("/"), None), HERE)
     folder = arguments.folder.absolute()
     example = copy_example(folder / "flights")
-    console.print("[bold]$ headwater up[/bold]")
-    with started_headwater(folder, example) as headwater:
+    with started_headwater(folder, example, tell) as headwater:
         console.print(f"ready {headwater.url}")
         code = show_year(headwater, example)
         if not arguments.once and sys.stdout.isatty():
@@ -92,8 +92,15 @@ def show_year(headwater: Headwater, example: Path) -> int:
 
 def show(headwater: Headwater, *arguments: str) -> None:
     """Print a command and what it answers."""
-    console.print(f"\n[bold]$ headwater {' '.join(arguments)}[/bold]", soft_wrap=True)
+    console.print()
+    tell(shlex.join(["headwater", *arguments]))
     console.print(headwater.command(*arguments), markup=False, highlight=False, soft_wrap=True)
+
+
+def tell(command: str) -> None:
+    """Print a command as it is typed."""
+    # Folders may have brackets in their names: they are no markup.
+    console.print(f"$ {command}", style="bold", markup=False, highlight=False, soft_wrap=True)
 
 
 def announce_and_watch(headwater: Headwater, year: Year) -> None:

@@ -2,11 +2,12 @@
 
 import os
 import re
+import shlex
 import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -72,13 +73,25 @@ class Headwater:
 
 
 @contextmanager
-def started_headwater(folder: Path, allowed: Path) -> Iterator[Headwater]:
-    """Give a Headwater that keeps its data in the folder and may run commands in the allowed one; end it after."""
+def started_headwater(folder: Path, allowed: Path, tell: Callable[[str], None]) -> Iterator[Headwater]:
+    """Give a Headwater that keeps its data in the folder and may run commands in the allowed one; end it after.
+
+    `tell` is given the command that starts it.
+    """
     data_dir, log = folder / "headwater", folder / "headwater.log"
-    command = [str(PROGRAM), "up", "--data-dir", str(data_dir), "--allow-commands", str(allowed)]
+    arguments = [
+        "up",
+        "--data-dir",
+        str(data_dir),
+        "--allow-commands",
+        str(allowed),
+        "--port",
+        str(_free_port()),
+    ]
+    tell(shlex.join(["headwater", *arguments]))
     with log.open("wb") as output:
         process = subprocess.Popen(
-            [*command, "--port", str(_free_port())], stdin=subprocess.DEVNULL, stdout=output, stderr=output
+            [PROGRAM, *arguments], stdin=subprocess.DEVNULL, stdout=output, stderr=output
         )
     try:
         yield Headwater(_ready(process, log), data_dir)

@@ -23,5 +23,7 @@ def test_a_year_of_flights_goes_through(tmp_path: Path) -> None:
         env=environment,
     )
     assert done.returncode == 0, done.stdout[-4000:] + done.stderr[-4000:]
+    # What it says it does is what it does.
+    assert f"$ headwater up --data-dir {tmp_path / 'demo' / 'headwater'} --allow-commands " in done.stdout
     assert "336,776 flights of 12 months" in done.stdout
     assert "each started once and succeeded" in done.stdout
