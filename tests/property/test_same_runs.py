@@ -42,12 +42,25 @@ def report(name: str, number: int) -> NewFact:
 
 
 def runs_of(connection: psycopg.Connection[Any]) -> dict[str, list[Any]]:
+    """Return all that is stored of runs, with ranks for numbers that transactions skip which are rolled back."""
+    connection.execute(
+        "CREATE OR REPLACE TEMPORARY VIEW ranked AS"
+        " SELECT sequence, row_number() OVER (ORDER BY sequence) AS rank FROM version_event"
+    )
     queries = {
-        "runs": "SELECT id, pipeline, number, state, attempt, causal_depth, due_position, reason FROM pipeline_run",
-        "consumed": "SELECT pipeline, input_id, version_id, run_id FROM consumption",
-        "transitions": "SELECT run_id, from_state, to_state, attempt, position, reason FROM pipeline_run_transition",
-        "decisions": "SELECT id, run_id, verdict, position FROM decision",
-        "queued": "SELECT pipeline, version_id FROM input_queue",
+        "runs": "SELECT id, pipeline, number, state, attempt, attempts_left, document_version, cause, actor,"
+        " causal_depth, batch_open, due_position, due_at, started_at, ended_at, exit_code, reason,"
+        " cancel_requested FROM pipeline_run",
+        "consumed": "SELECT pipeline, input_id, version_id, run_id, rank FROM consumption JOIN ranked USING (sequence)",
+        "transitions": "SELECT run_id, from_state, to_state, attempt, at, position, actor, reason,"
+        " row_number() OVER (PARTITION BY run_id ORDER BY sequence) FROM pipeline_run_transition",
+        "decisions": "SELECT d.id, d.pipeline, d.run_id, d.verdict, d.reason, d.rules::text, d.position, d.at,"
+        " (SELECT jsonb_agg((input - 'sequence') || jsonb_build_object('rank', rank) ORDER BY place)::text"
+        " FROM jsonb_array_elements(d.inputs) WITH ORDINALITY AS each (input, place)"
+        " LEFT JOIN ranked ON sequence = (input->>'sequence')::bigint) FROM decision d",
+        "queued": "SELECT pipeline, input_id, version_id, at, depth, rank"
+        " FROM input_queue JOIN ranked USING (sequence)",
+        "results": "SELECT position, accepted, code, message, result::text FROM command_result",
     }
     return {name: sorted(connection.execute(query).fetchall(), key=repr) for name, query in queries.items()}
 
