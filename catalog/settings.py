@@ -72,6 +72,11 @@ class Settings(BaseSettings):
     run_output_bytes: int = Field(
         1 * MIB, gt=0, description="Bytes of output kept for each attempt: the first half and the last half."
     )
+    run_output_days: int = Field(
+        30,
+        gt=0,
+        description="Days after its end for which an attempt's output and folder are kept on its host.",
+    )
 
     query_timeout_seconds: float = Field(15.0, gt=0, description="Longest time one GraphQL query may take.")
     query_max_depth: int = Field(15, gt=0, description="Deepest nesting of a GraphQL query.")

@@ -174,13 +174,33 @@ def _append(context: LaunchContext, facts: Sequence[NewFact], jobs: Sequence[Job
         append_facts(raw, facts)
 
 
+def remove_outputs(context: LaunchContext, older_than: dt.datetime) -> int:
+    """Remove what is kept here of attempts that ended before the instant; return of how many.
+
+    One whose end the ledger does not know yet is left: it ended while no worker was there to tell, and without its
+    folder it would look as if it had never been started.
+    """
+    keys = [AttemptKey(*found) for found in context.launcher.finished(older_than)]
+    if not keys:
+        return 0
+    with translated_errors(), context.engine.begin() as connection:
+        ended = _known_to_have_ended(driver_connection(connection), keys)
+    for key in ended:
+        context.launcher.remove(*key)
+    return len(ended)
+
+
+def _known_to_have_ended(connection: psycopg.Connection[Any], keys: Sequence[AttemptKey]) -> set[AttemptKey]:
+    digests = {natural_digest(FactKind.ATTEMPT_ENDED, str(key.run_id), str(key.number)): key for key in keys}
+    rows = connection.execute(QUERIES["known_outcomes"], {"digests": list(digests)}).fetchall()
+    return {digests[bytes(digest)] for (digest,) in rows}
+
+
 def _claimed_attempts(
     context: LaunchContext, connection: psycopg.Connection[Any], keys: Sequence[AttemptKey]
 ) -> list[Attempt]:
     """Claim what nobody has claimed; return what this host may start, and pass on what another host has claimed."""
-    digests = {natural_digest(FactKind.ATTEMPT_ENDED, str(key.run_id), str(key.number)): key for key in keys}
-    rows = connection.execute(QUERIES["known_outcomes"], {"digests": list(digests)}).fetchall()
-    ended = {digests[bytes(digest)] for (digest,) in rows}
+    ended = _known_to_have_ended(connection, keys)
     boots: dict[AttemptKey, str] = {}
     fresh = []
     passed_on = []

@@ -37,6 +37,10 @@ SWEEP_SECONDS = 0.5
 #: How often a worker looks for jobs whose time has come; new ones are announced.
 FETCH_SECONDS = 1.0
 HOST_SWEEP_SECONDS = 5.0
+#: How often a worker looks for outputs that need not be kept any longer.
+OUTPUT_SWEEP_SECONDS = 3600.0
+#: And for how long it has worked before the first time: a start has better things to do.
+FIRST_OUTPUT_SWEEP_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 30
 LAUNCH_CONCURRENCY = 16
 WATCH_CONCURRENCY = 1_000
@@ -63,6 +67,7 @@ class WorkerParts:
     threads: int
     poll_seconds: float
     host_lost_seconds: float
+    run_output_days: int
 
 
 def worker_name() -> str:
@@ -182,6 +187,7 @@ async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: async
     tasks = [asyncio.create_task(worker) for worker in workers]
     tasks.append(asyncio.create_task(_sweep(app)))
     tasks.append(asyncio.create_task(_watch_hosts(hosts, parts.launch.now)))
+    tasks.append(asyncio.create_task(_remove_outputs(parts)))
     waiting = asyncio.create_task(stopping.wait())
     try:
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -223,3 +229,17 @@ async def _watch_hosts(hosts: HostWatch, now: Callable[[], dt.datetime]) -> None
         await asyncio.to_thread(hosts.beat)
         await asyncio.to_thread(hosts.declare_lost, now)
         await asyncio.sleep(HOST_SWEEP_SECONDS)
+
+
+async def _remove_outputs(parts: WorkerParts) -> None:
+    """Keep outputs of this host no longer than they are wanted; what cannot be removed is tried again."""
+    await asyncio.sleep(FIRST_OUTPUT_SWEEP_SECONDS)
+    while True:
+        older_than = parts.launch.now() - dt.timedelta(days=parts.run_output_days)
+        try:
+            removed = await asyncio.to_thread(launching.remove_outputs, parts.launch, older_than)
+            if removed:
+                log.info("outputs.removed", attempts=removed, days=parts.run_output_days)
+        except OSError as error:
+            log.warning("outputs.not_removed", error=str(error))
+        await asyncio.sleep(OUTPUT_SWEEP_SECONDS)

@@ -119,3 +119,11 @@ class Launcher(Protocol):
     def output(self, run_id: uuid.UUID, number: int) -> Output:
         """Return what was kept of the attempt's output up to now."""
         ...
+
+    def finished(self, older_than: datetime) -> list[tuple[uuid.UUID, int]]:
+        """Return the attempts that ended before the instant and of which something is still kept."""
+        ...
+
+    def remove(self, run_id: uuid.UUID, number: int) -> None:
+        """Keep nothing of the attempt, whose end the caller knows for good; safe to repeat."""
+        ...

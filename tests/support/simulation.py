@@ -72,6 +72,12 @@ class CountingEngine:
     def output(self, run_id: uuid.UUID, number: int) -> Output:  # noqa: ARG002 - the form of the port
         return Output(b"", b"", 0)
 
+    def finished(self, older_than: dt.datetime) -> list[tuple[uuid.UUID, int]]:
+        raise AssertionError(f"nobody asks what ended before {older_than}")
+
+    def remove(self, run_id: uuid.UUID, number: int) -> None:
+        raise AssertionError(f"nobody removes attempt {number} of {run_id}")
+
 
 class SimulatedWorker:
     """One worker: a follower on a connection of its own, and a hand for jobs."""

@@ -172,8 +172,9 @@ class AttemptFolder:
         return datetime.fromtimestamp(self.path.stat().st_mtime, UTC)
 
     def remove(self) -> None:
-        """Remove the folder with all that it says."""
-        shutil.rmtree(self.path)
+        """Remove the folder with all that it says; another may do so at the same time."""
+        with suppress(FileNotFoundError):
+            shutil.rmtree(self.path)
 
     def _read(self, name: str) -> tuple[str, datetime] | None:
         """Return a file's text and the instant of its last change (UTC)."""

@@ -179,21 +179,24 @@ class CommandLauncher:
             if isinstance(self._look(folder.run_id, folder.number), Running | Orphaned)
         ]
 
-    def remove_finished(self, older_than: datetime) -> int:
-        """Remove the folders of attempts that ended, or came to nothing, before the instant; return how many.
-
-        An attempt whose folder is removed counts as `NotStarted`: the caller remembers that it has ended.
-        """
-        removed = 0
+    def finished(self, older_than: datetime) -> list[tuple[uuid.UUID, int]]:
+        """Return the attempts with a folder here that ended, or came to nothing, before the instant."""
+        found = []
         for folder in AttemptFolder.all_in(self._runs_dir):
             outcome = self._look(folder.run_id, folder.number)
             if isinstance(outcome, Running | Orphaned):
                 continue
             ended_at = outcome.ended_at if isinstance(outcome, Exited) else folder.changed_at()
             if ended_at < older_than:
-                folder.remove()
-                removed += 1
-        return removed
+                found.append((folder.run_id, folder.number))
+        return found
+
+    def remove(self, run_id: uuid.UUID, number: int) -> None:
+        """Remove the folder of an attempt that ended, with its output; safe to repeat.
+
+        The attempt counts as `NotStarted` from then on: the caller must know for good that it has ended.
+        """
+        self._folder(run_id, number).remove()
 
     def _folder(self, run_id: uuid.UUID, number: int) -> AttemptFolder:
         return AttemptFolder.of(self._runs_dir, run_id, number)
