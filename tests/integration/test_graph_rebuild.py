@@ -1,9 +1,11 @@
 """The graph is a function of its log: made anew it is the same, and readers never see a half of it."""
 
+import uuid
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from psycopg import sql
 from sqlalchemy import Engine, text
 
 from catalog.errors import Conflict
@@ -28,6 +30,16 @@ from tests.support.graphs import (
     parent,
     shape,
     shaped,
+)
+from tests.support.spine import (
+    append,
+    apply_fact,
+    connect,
+    fact_of_event,
+    follow,
+    parked,
+    pipeline_body,
+    run_event,
 )
 
 OBSERVED: list[Observed] = [
@@ -94,6 +106,43 @@ def test_a_rebuild_is_the_same_graph_and_leaves_nothing_behind(
     assert count(engine, "SELECT count(*) FROM graph_shape") == shapes
     assert count(engine, "SELECT count(*) FROM graph_generation") == 1
     assert count(engine, "SELECT count(*) FROM follower WHERE name = 'graph rebuild'") == 0
+
+
+def test_a_rebuild_never_creates_runs(
+    engine: Engine, database_url: str, maintenance: PostgresqlGraphMaintenance
+) -> None:
+    tables = (
+        "pipeline_run",
+        "pipeline_run_transition",
+        "decision",
+        "consumption",
+        "input_queue",
+        "version_event",
+    )
+    with connect(database_url) as connection:
+
+        def stored() -> dict[str, list[str]]:
+            found = {}
+            for table in tables:
+                query = sql.SQL("SELECT t::text FROM {} t ORDER BY 1").format(sql.Identifier(table))
+                found[table] = [row[0] for row in connection.execute(query)]
+            return found
+
+        append(connection, [apply_fact(pipeline_body("p", "b"), pipeline_body("q", "b", batching="latest"))])
+        for number in range(3):
+            append(
+                connection, [fact_of_event(run_event(uuid.UUID(int=number + 1), inputs=["a"], outputs=["b"]))]
+            )
+        follow(connection)
+        follow_graph(engine)
+        before = stored()
+        assert len(before["pipeline_run"]) > 3
+        assert maintenance.rebuild().observations > 0
+        # Neither the rebuild nor what follows it makes anything due again.
+        follow(connection)
+        follow_graph(engine)
+        assert parked(connection) == []
+        assert stored() == before
 
 
 def test_following_goes_on_after_a_rebuild(
