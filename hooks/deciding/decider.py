@@ -1,10 +1,9 @@
-"""What each record of the ledger means for the pipelines: due runs, slots, attempts and their outcomes.
+"""What each record of the ledger means for the pipelines: due runs and commands, and attempts by `Attempts`.
 
 Records come in ledger order, and nothing here reads a clock: an occasion carries the instant. The same ledger
 therefore gives the same runs, however it is cut into batches and whoever follows it (laws 5 and 8).
 """
 
-import datetime as dt
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,11 +12,11 @@ from typing import Any, assert_never
 import orjson
 import psycopg
 
-from catalog.documents.pipeline import Pipeline
 from catalog.errors import HeadwaterError, InvalidInput, InvalidTransition, NotFound
-from catalog.facts import FactKind, Outcome
+from catalog.facts import FactKind
 from catalog.keys import name_based_uuid
 from catalog.ledger import Fact
+from hooks.deciding.attempts import Attempts
 from hooks.deciding.records import (
     CommandResult,
     DecisionRecord,
@@ -27,10 +26,10 @@ from hooks.deciding.records import (
 )
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
-from hooks.jobs import AttemptKey, Job, host_queue, launch_job
+from hooks.jobs import Job, host_queue
 from policies.due import Consumption, plan_runs
 from policies.queues import QueuedVersion
-from policies.retry import attempts_left, next_attempt
+from policies.retry import attempts_left
 from policies.transitions import RETRYABLE, RunState
 
 
@@ -48,6 +47,7 @@ class Decider:
         self._connection = connection
         self._set = working_set
         self._limits = limits
+        self._attempts = Attempts(connection, working_set)
 
     # Versions --------------------------------------------------------------------------------------------
 
@@ -99,7 +99,7 @@ class Decider:
             self._decide(
                 pipeline, open_run.id, "absorb", "the open batch absorbs it", plan.absorbed, occasion
             )
-        self.grant(pipeline.name, occasion)
+        self._attempts.grant(pipeline.name, occasion)
 
     def _open_batch(self, name: str) -> PipelineRunRecord | None:
         return next((run for run in self._set.of_pipeline(name) if run.batch_open), None)
@@ -193,38 +193,6 @@ class Decider:
             DecisionRecord(decision_id, pipeline.name, run_id, verdict, reason, rules, inputs, occasion)
         )
 
-    # Slots -----------------------------------------------------------------------------------------------
-
-    def grant(self, name: str, occasion: Occasion) -> None:
-        """Give free slots to waiting runs by number; a granted batch is closed and a job launches it."""
-        pipeline = self._set.registry.pipelines.get(name)
-        if pipeline is None or pipeline.paused:
-            return
-        free = pipeline.document.spec.concurrency - self._set.slots_used(name)
-        for run in self._set.of_pipeline(name):
-            if free <= 0:
-                return
-            if run.state is RunState.PENDING:
-                self._queue_attempt(run, occasion)
-                free -= 1
-
-    def _queue_attempt(self, run: PipelineRunRecord, occasion: Occasion) -> None:
-        self._number_attempt(run)
-        run.batch_open = False
-        self._set.move(run, RunState.QUEUED, occasion, f"slot granted for attempt {run.attempt}")
-        self._launch(run, at=None)
-
-    def _number_attempt(self, run: PipelineRunRecord) -> None:
-        run.attempt += 1
-        run.attempts_left = attempts_left(self._document(run).spec.retries, run.attempt)
-
-    def _launch(self, run: PipelineRunRecord, *, at: dt.datetime | None) -> None:
-        key = AttemptKey(run.id, run.attempt)
-        if at is None:
-            self._set.launches.append(key)
-        else:
-            self._set.jobs.append(launch_job([key], at=at))
-
     # Facts -----------------------------------------------------------------------------------------------
 
     def fact(self, fact: Fact) -> None:
@@ -234,7 +202,7 @@ class Decider:
         kind = FactKind(fact.kind)
         match kind:
             case FactKind.ATTEMPT_CLAIMED | FactKind.ATTEMPT_STARTED | FactKind.ATTEMPT_ENDED:
-                self._attempt(kind, fact, body, occasion)
+                self._attempts.hear(kind, fact, body, occasion)
             case FactKind.PIPELINE_TRIGGER | FactKind.RUN_CANCEL | FactKind.RUN_RETRY:
                 try:
                     result = self._command(kind, fact, body, occasion)
@@ -289,7 +257,7 @@ class Decider:
         text = f"triggered by {occasion.actor}" + (f": {reason}" if reason else "")
         run = self._create(pipeline, consumed, occasion, cause="manual", reason=text)
         run.batch_open = run.batch_open and run.state is RunState.PENDING and self._only_open(run)
-        self.grant(name, occasion)
+        self._attempts.grant(name, occasion)
         return {"run": str(run.id), "number": run.number, "state": run.state}
 
     def _only_open(self, run: PipelineRunRecord) -> bool:
@@ -298,14 +266,14 @@ class Decider:
     def _cancel(self, run: PipelineRunRecord, reason: str, occasion: Occasion) -> None:
         match run.state:
             case RunState.PENDING | RunState.HELD:
-                self._end(run, RunState.CANCELLED, occasion, reason)
+                self._attempts.end(run, RunState.CANCELLED, occasion, reason)
             case RunState.QUEUED | RunState.RETRYING:
                 claimed = self._connection.execute(
                     QUERIES["claim_for_cancel"], {"run": run.id, "attempt": run.attempt}
                 ).fetchone()
                 if claimed is not None:
                     # The attempt is now nobody's: no host can start it any more.
-                    self._end(run, RunState.CANCELLED, occasion, reason)
+                    self._attempts.end(run, RunState.CANCELLED, occasion, reason)
                 else:
                     self._ask_to_stop(run, reason)
             case RunState.LAUNCHING | RunState.RUNNING:
@@ -339,7 +307,7 @@ class Decider:
             raise InvalidTransition(
                 f"only a held or ended run that did not succeed can be retried: it is {run.state}"
             )
-        if run.state in RETRYABLE and self._document(run).spec.on_failure == "release":
+        if run.state in RETRYABLE and self._attempts.document(run).spec.on_failure == "release":
             raise InvalidInput(
                 "what the run consumed was released (onFailure: release): later versions start it"
             )
@@ -347,80 +315,4 @@ class Decider:
         run.ended_at = None
         run.exit_code = None
         self._set.move(run, RunState.PENDING, occasion, f"another attempt was asked for by {occasion.actor}")
-        self.grant(run.pipeline, occasion)
-
-    # Attempts --------------------------------------------------------------------------------------------
-
-    def _attempt(self, kind: FactKind, fact: Fact, body: dict[str, Any], occasion: Occasion) -> None:
-        run = self._set.runs.get(fact.run_id) if fact.run_id is not None else None
-        if run is None:
-            raise NotFound(f"expected the id of a pipeline run, found {fact.run_id}")
-        if body["attempt"] != run.attempt:
-            return  # What is said of an earlier attempt changes nothing: its outcome is known.
-        if kind is FactKind.ATTEMPT_CLAIMED:
-            if run.state in (RunState.QUEUED, RunState.RETRYING):
-                self._set.move(run, RunState.LAUNCHING, occasion, f"claimed by host {body['host']}")
-        elif kind is FactKind.ATTEMPT_STARTED:
-            if run.state is RunState.LAUNCHING:
-                at = dt.datetime.fromisoformat(body["at"])
-                run.started_at = run.started_at or at
-                self._set.move(
-                    run, RunState.RUNNING, occasion, f"attempt {run.attempt} started on {body['host']}"
-                )
-        elif run.state in (RunState.LAUNCHING, RunState.RUNNING):
-            self._attempt_ended(run, body, occasion)
-
-    def _attempt_ended(self, run: PipelineRunRecord, body: dict[str, Any], occasion: Occasion) -> None:
-        outcome = Outcome(body["outcome"])
-        run.exit_code = body["exitCode"]
-        ended_at = dt.datetime.fromisoformat(body["at"])
-        reason = str(body["reason"] or "")
-        target: RunState
-        match outcome:
-            case Outcome.EXITED if run.exit_code == 0:
-                self._end(run, RunState.SUCCEEDED, occasion, reason or "exit code 0", ended_at=ended_at)
-                return
-            case Outcome.CANCELLED:
-                self._end(run, RunState.CANCELLED, occasion, reason, ended_at=ended_at)
-                return
-            case Outcome.EXITED:
-                target, reason = RunState.FAILED, reason or f"exit code {run.exit_code}"
-            case Outcome.NOT_STARTED:
-                target = RunState.FAILED
-            case Outcome.TIMED_OUT:
-                target = RunState.TIMED_OUT
-            case Outcome.LOST:
-                target = RunState.LOST
-            case _:
-                assert_never(outcome)
-        retries = self._document(run).spec.retries
-        wait = None if run.cancel_requested else next_attempt(retries, run.attempt, target, str(run.id))
-        if wait is not None:
-            text = f"attempt {run.attempt} {target}: {reason}; next in {wait.total_seconds():.3f} s"
-            self._set.move(run, RunState.RETRYING, occasion, text)
-            self._number_attempt(run)
-            self._launch(run, at=occasion.at + wait)
-            return
-        self._end(run, target, occasion, reason, ended_at=ended_at)
-
-    def _end(
-        self,
-        run: PipelineRunRecord,
-        target: RunState,
-        occasion: Occasion,
-        reason: str,
-        *,
-        ended_at: dt.datetime | None = None,
-    ) -> None:
-        self._set.move(run, target, occasion, reason)
-        run.ended_at = ended_at or occasion.at
-        run.batch_open = False
-        if target is not RunState.SUCCEEDED and self._document(run).spec.on_failure == "release":
-            # Released versions wait for the next arrival: a run that always fails must not start itself again.
-            self._set.flush_consumption(self._connection)
-            self._connection.execute(QUERIES["release"], {"run": run.id, "depth": run.causal_depth - 1})
-            self._set.reload_queue(self._connection, run.pipeline)
-        self.grant(run.pipeline, occasion)
-
-    def _document(self, run: PipelineRunRecord) -> Pipeline:
-        return self._set.documents[run.pipeline, run.document_version]
+        self._attempts.grant(run.pipeline, occasion)
