@@ -189,7 +189,7 @@ def test_writes_from_a_web_page_are_refused_and_reads_are_open(folder: Path) -> 
 
 
 def test_beyond_loopback_it_does_not_start_without_a_token(folder: Path) -> None:
-    command = [str(HEADWATER), "up", "--data-dir", str(folder), "--host", "0.0.0.0", "--port", "0"]  # noqa: S104
+    command = [str(HEADWATER), "up", "--data-dir", str(folder), "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - it refuses to
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode != 0
     assert "configuration" in refused.stderr

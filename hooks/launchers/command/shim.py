@@ -38,7 +38,7 @@ class Shim:
         try:
             # No preexec_fn, user or group: then subprocess spawns by vfork(), which costs the same at any
             # size.
-            process = subprocess.Popen(  # noqa: S603, RUF100 - a list, and the shell text is ours
+            process = subprocess.Popen(
                 self._command(folder, program),
                 stdin=reading,
                 stdout=writing,
