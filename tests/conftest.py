@@ -24,17 +24,22 @@ DATA = Path(os.environ.get("HEADWATER_TEST_DATA", PROJECT.parent / "shared" / "d
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, and say so, what needs material that is not here."""
-    if DATA.is_dir():
-        return
-    selected = [item for item in items if item.get_closest_marker("interop") is None]
-    deselected = [item for item in items if item.get_closest_marker("interop") is not None]
+    """Deselect, and say so, what needs material that is not here or a user that this one is not."""
+    if not DATA.is_dir():
+        deselect(config, items, "interop", f"there is no folder {DATA}")
+    if os.geteuid() != 0:
+        deselect(config, items, "root", "this user is not root")
+
+
+def deselect(config: pytest.Config, items: list[pytest.Item], marker: str, reason: str) -> None:
+    """Take the tests with the marker out of the items, and print one line with the reason where there are any."""
+    deselected = [item for item in items if item.get_closest_marker(marker) is not None]
     if deselected:
         config.hook.pytest_deselected(items=deselected)
-        items[:] = selected
+        items[:] = [item for item in items if item.get_closest_marker(marker) is None]
         reporter = config.pluginmanager.get_plugin("terminalreporter")
         if reporter is not None:
-            reporter.write_line(f"{len(deselected)} interop tests deselected: there is no folder {DATA}")
+            reporter.write_line(f"{len(deselected)} {marker} tests deselected: {reason}")
 
 
 @pytest.hookimpl(tryfirst=True)

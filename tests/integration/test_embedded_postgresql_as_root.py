@@ -1,6 +1,6 @@
 """The embedded PostgreSQL as root: a user of its own, and clusters under /var/lib/headwater.
 
-As an ordinary user there is nothing of this to prove, and the module has no tests then.
+As an ordinary user there is nothing of this to prove: the tests are deselected then, and the run says so.
 """
 
 import os
@@ -20,7 +20,7 @@ from catalog.errors import ConfigurationError, DataFolderInUse
 from tests.services.postgresql import connect, temporary_data_folder
 from tests.services.postgresql_holder import holder_of
 
-__test__ = os.geteuid() == 0
+pytestmark = pytest.mark.root
 
 
 @pytest.fixture
