@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -31,6 +31,12 @@ from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 NAMESPACE = "benchmark"
 CLIENTS = 4
 INPUT = {"namespace": NAMESPACE, "name": "input"}
+#: How long a process that was killed may take to be there again.
+COME_BACK_SECONDS = 30.0
+#: What the kernel calls a process (at most 15 characters), and what it is to us.
+KIND_BY_TITLE = {"headwater-web": "web", "headwater-worke": "worker", "postgres": "postgres"}
+#: Everything that is killed.
+KINDS = (*KIND_BY_TITLE.values(), "supervisor", "everything")
 SHIM = 'echo "$HEADWATER_RUN_ID $HEADWATER_ATTEMPT" >> "$0"'
 
 
@@ -71,7 +77,8 @@ def post_many(port: int, count: int, posted: Posted, pause: float, deadline: flo
 
     def client(number: int) -> None:
         chooser = random.Random(number)
-        for _ in range(count // CLIENTS):
+        # The first clients take one more where the count does not divide.
+        for _ in range(number, count, CLIENTS):
             post_until_acknowledged(port, complete_event("input"), posted, deadline)
             time.sleep(chooser.uniform(0, 2 * pause))
 
@@ -91,47 +98,64 @@ def documents(folder: Path) -> list[dict[str, Any]]:
     ]
 
 
+def kinds_to_kill(chooser: random.Random, kills: int) -> Iterator[str]:
+    """Give so many kinds from a shuffled bag that is filled again when it is empty.
+
+    Whatever the seed, each kind comes up once in every five.
+    """
+    bag: list[str] = []
+    for _ in range(kills):
+        if not bag:
+            bag = list(KINDS)
+            chooser.shuffle(bag)
+        yield bag.pop()
+
+
+def _title(process: psutil.Process) -> str:
+    """Return what the kernel calls the process; psutil would guess a longer name from the command line."""
+    return Path(f"/proc/{process.pid}/comm").read_text("utf-8").strip()
+
+
 class Victim:
     """A Headwater whose processes are killed one by one, or all at once, and which is started again."""
 
-    def __init__(self, folder: Path, chooser: random.Random) -> None:
+    def __init__(self, folder: Path) -> None:
         self.folder = folder
-        self.chooser = chooser
         self.server = start_server(folder)
         self.kills: Counter[str] = Counter()
         # Clients know one address, as behind a service name.
         self.port = self.server.port
 
-    def kill_something(self) -> None:
-        """Kill a random process, or everything; start again what does not start again by itself."""
-        kinds = self._processes()
-        what = self.chooser.choice([*sorted(kinds), "everything"])
-        self.kills[what] += 1
-        victims = (
-            [found for group in kinds.values() for found in group] if what == "everything" else kinds[what]
-        )
-        for process in victims:
+    def kill(self, kind: str) -> None:
+        """Kill the process of the kind, or everything; start again what does not start again by itself."""
+        for process in self._found(kind):
             with contextlib.suppress(psutil.NoSuchProcess):
                 process.send_signal(signal.SIGKILL)
-        if what in ("supervisor", "everything"):
+        self.kills[kind] += 1
+        if kind in ("supervisor", "everything"):
             self.restart()
+
+    def _found(self, kind: str) -> list[psutil.Process]:
+        """Return the processes of the kind once there are any: one that was killed just now is coming again."""
+        deadline = time.monotonic() + COME_BACK_SECONDS
+        while time.monotonic() < deadline:
+            kinds = self._processes()
+            if kind == "everything":
+                return [process for group in kinds.values() for process in group]
+            if kind in kinds:
+                return kinds[kind]
+            time.sleep(0.02)
+        raise TimeoutError(f"there was no {kind} to kill for {COME_BACK_SECONDS:.0f} s")
 
     def _processes(self) -> dict[str, list[psutil.Process]]:
         supervisor = psutil.Process(self.server.process.pid)
         found: dict[str, list[psutil.Process]] = {"supervisor": [supervisor]}
         for child in supervisor.children():
-            with contextlib.suppress(psutil.NoSuchProcess):
-                name = child.name()
-                if name == "postgres":
-                    found["postgres"] = [child]
-                elif name in ("sh", "dash", "bash"):
-                    continue  # The guard of the database has tests of its own.
-                else:
-                    found.setdefault("child", []).append(child)
-        children = found.pop("child", [])
-        # Web and worker, in the order in which they were forked.
-        for name, child in zip(("web", "worker"), sorted(children, key=lambda p: p.pid), strict=False):
-            found[name] = [child]
+            with contextlib.suppress(OSError):  # it has ended meanwhile
+                # The guard of the database, a shell, has tests of its own.
+                kind = KIND_BY_TITLE.get(_title(child))
+                if kind is not None:
+                    found.setdefault(kind, []).append(child)
         return found
 
     def restart(self) -> None:
@@ -215,7 +239,7 @@ def measure_crash(kills: int = 20, events: int = 500, seed: int = 20130101) -> d
     chooser = random.Random(seed)
     seconds = max(30.0, kills * 1.5)
     with temporary_folder() as folder:
-        victim = Victim(folder, chooser)
+        victim = Victim(folder)
         try:
             victim.server.apply(*documents(folder))
             posted = Posted()
@@ -223,9 +247,9 @@ def measure_crash(kills: int = 20, events: int = 500, seed: int = 20130101) -> d
             clients = post_many(
                 victim.port, events, posted, CLIENTS * seconds / events, started + 10 * seconds + 120
             )
-            for _ in range(kills):
+            for kind in kinds_to_kill(chooser, kills):
                 time.sleep(chooser.uniform(0.2, 2 * seconds / kills))
-                victim.kill_something()
+                victim.kill(kind)
             for client in clients:
                 client.join()
             wait_until_quiet(victim.server, events)
