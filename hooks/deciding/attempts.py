@@ -61,17 +61,15 @@ class Attempts:
             raise NotFound(f"expected the id of a pipeline run, found {fact.run_id}")
         if body["attempt"] != run.attempt:
             return  # What is said of an earlier attempt changes nothing: its outcome is known.
-        if kind is FactKind.ATTEMPT_CLAIMED:
-            if run.state in (RunState.QUEUED, RunState.RETRYING):
-                self._set.move(run, RunState.LAUNCHING, occasion, f"claimed by host {body['host']}")
-        elif kind is FactKind.ATTEMPT_STARTED:
-            if run.state is RunState.LAUNCHING:
-                at = dt.datetime.fromisoformat(body["at"])
-                run.started_at = run.started_at or at
-                self._set.move(
-                    run, RunState.RUNNING, occasion, f"attempt {run.attempt} started on {body['host']}"
-                )
-        elif run.state in (RunState.LAUNCHING, RunState.RUNNING):
+        if run.state in (RunState.QUEUED, RunState.RETRYING):
+            # What follows a claim tells of it too, should the claim itself be parked.
+            self._set.move(run, RunState.LAUNCHING, occasion, f"claimed by {fact.actor}")
+        if kind is FactKind.ATTEMPT_STARTED and run.state is RunState.LAUNCHING:
+            run.started_at = run.started_at or dt.datetime.fromisoformat(body["at"])
+            self._set.move(
+                run, RunState.RUNNING, occasion, f"attempt {run.attempt} started on {body['host']}"
+            )
+        elif kind is FactKind.ATTEMPT_ENDED and run.state in (RunState.LAUNCHING, RunState.RUNNING):
             self._attempt_ended(run, body, occasion)
 
     def _attempt_ended(self, run: PipelineRunRecord, body: dict[str, Any], occasion: Occasion) -> None:
@@ -120,10 +118,13 @@ class Attempts:
         self._set.move(run, target, occasion, reason)
         run.ended_at = ended_at or occasion.at
         run.batch_open = False
-        if target is not RunState.SUCCEEDED and self.document(run).spec.on_failure == "release":
+        pipeline = self._set.registry.pipelines.get(run.pipeline)
+        releases = target is not RunState.SUCCEEDED and self.document(run).spec.on_failure == "release"
+        if releases and pipeline is not None:
             # Released versions wait for the next arrival: a run that always fails must not start itself again.
             self._set.flush_consumption(self._connection)
-            self._connection.execute(QUERIES["release"], {"run": run.id, "depth": run.causal_depth - 1})
+            parameters = {"run": run.id, "depth": run.causal_depth - 1, "inputs": list(pipeline.inputs)}
+            self._connection.execute(QUERIES["release"], parameters)
             self._set.reload_queue(self._connection, run.pipeline)
         self.grant(run.pipeline, occasion)
 

@@ -5,6 +5,7 @@ therefore gives the same runs, however it is cut into batches and whoever follow
 """
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, assert_never
@@ -27,7 +28,7 @@ from hooks.deciding.records import (
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
 from hooks.jobs import Job, host_queue
-from policies.due import Consumption, plan_runs
+from policies.due import Batching, Consumption, Plan, plan_runs
 from policies.queues import QueuedVersion
 from policies.retry import attempts_left
 from policies.transitions import RETRYABLE, RunState
@@ -60,13 +61,15 @@ class Decider:
         for event in events:
             match event.kind:
                 case "published":
-                    depth = max((self._set.depths.get(run, 0) for run in event.run_ids), default=0)
+                    depth = max((self._set.depth_of(run) for run in event.run_ids), default=0)
                     for pipeline, leaf in self._set.registry.waiting_for(event.dataset_ids):
                         version = QueuedVersion(event.sequence, event.version_id, event.at)
                         self._set.enqueue(pipeline, leaf, version, depth)
                         waiting[pipeline.name] = pipeline
-                case "disputed" | "partial" | "withdrawn":
+                case "disputed" | "partial":
                     pass  # Shown, and in later policies a reason to hold; triggers are never undone.
+                case "withdrawn":
+                    self._set.forget_version(self._connection, event.version_id)
                 case _:
                     raise ValueError(
                         f"expected published, disputed, partial or withdrawn, found {event.kind!r}"
@@ -83,7 +86,7 @@ class Decider:
         plan = plan_runs(
             pipeline.condition, batching, self._set.leaf_queues(pipeline), open_batch=open_run is not None
         )
-        if batching == "latest" and (plan.runs or plan.absorbed) and pipeline.name in self._set.partial:
+        if pipeline.name in self._set.partial and self._needs_all(pipeline, batching, plan):
             # Only heads were read, which say whether it is due; a batch takes everything.
             self._set.complete_queue(self._connection, pipeline.name)
             plan = plan_runs(
@@ -100,6 +103,13 @@ class Decider:
                 pipeline, open_run.id, "absorb", "the open batch absorbs it", plan.absorbed, occasion
             )
         self._attempts.grant(pipeline.name, occasion)
+
+    def _needs_all(self, pipeline: RegisteredPipeline, batching: Batching, plan: Plan) -> bool:
+        """Say whether a plan over the heads of queues may differ from one over whole queues."""
+        if batching == "latest":
+            return bool(plan.runs or plan.absorbed)
+        taken = Counter(consumed.leaf for run in plan.runs for consumed in run.consumed)
+        return any(taken[leaf] == len(queue) > 0 for leaf, queue in self._set.leaf_queues(pipeline).items())
 
     def _open_batch(self, name: str) -> PipelineRunRecord | None:
         return next((run for run in self._set.of_pipeline(name) if run.batch_open), None)
@@ -137,7 +147,7 @@ class Decider:
             cause=cause,
             actor=occasion.actor,
             causal_depth=depth,
-            batch_open=pipeline.document.spec.batching == "latest",
+            batch_open=pipeline.document.spec.batching == "latest" and not too_deep,
             attempt=0,
             attempts_left=attempts_left(pipeline.document.spec.retries, 0),
             due_position=occasion.position,
@@ -311,6 +321,9 @@ class Decider:
             raise InvalidInput(
                 "what the run consumed was released (onFailure: release): later versions start it"
             )
+        if run.pipeline not in self._set.registry.pipelines:
+            raise InvalidTransition(f"the pipeline {run.pipeline!r} was deleted; register it again first")
+        run.started_at = None
         run.cancel_requested = False
         run.ended_at = None
         run.exit_code = None

@@ -12,8 +12,12 @@ CROSS JOIN LATERAL (
     (SELECT * FROM pipeline_run h
      WHERE h.pipeline = p.name AND h.state IN ('queued', 'launching', 'running', 'retrying'))
     UNION ALL
+    -- Held runs get no slot, so they must not use up the limit.
     (SELECT * FROM pipeline_run w
-     WHERE w.pipeline = p.name AND w.state IN ('pending', 'held') ORDER BY w.number LIMIT p.most)
+     WHERE w.pipeline = p.name AND w.state = 'pending' ORDER BY w.number LIMIT p.most)
+    UNION ALL
+    (SELECT * FROM pipeline_run o
+     WHERE o.pipeline = p.name AND o.state = 'pending' AND o.batch_open)
 ) AS r
 
 -- name: numbers
@@ -51,11 +55,17 @@ SELECT * FROM unnest(%(pipelines)s::text[], %(inputs)s::uuid[], %(versions)s::uu
 
 -- name: release
 WITH released AS (
-    DELETE FROM consumption WHERE run_id = %(run)s RETURNING pipeline, input_id, version_id, sequence
+    DELETE FROM consumption WHERE run_id = %(run)s AND input_id = ANY(%(inputs)s::uuid[]) RETURNING pipeline, input_id, version_id, sequence
 )
 INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
 SELECT r.pipeline, r.input_id, r.sequence, r.version_id, v.at, %(depth)s
 FROM released r JOIN version_event v ON v.sequence = r.sequence
+
+-- name: forget_version
+DELETE FROM input_queue WHERE version_id = %(version)s
+
+-- name: waiting_runs
+SELECT id FROM pipeline_run WHERE pipeline = %(pipeline)s AND state IN ('pending', 'held')
 
 -- name: save_runs
 INSERT INTO pipeline_run (id, pipeline, number, document_version, state, cause, actor, causal_depth, batch_open,
@@ -117,7 +127,7 @@ SELECT id FROM installation
 -- Every version that the names of one input ever published.
 INSERT INTO input_queue (pipeline, input_id, sequence, version_id, at, depth)
 SELECT %(pipeline)s, %(input)s, v.sequence, v.version_id, v.at, 0
-FROM version_event v
+FROM version_event v JOIN dataset_version d ON d.id = v.version_id AND d.state <> 'withdrawn'
 WHERE v.kind = 'published' AND v.dataset_ids && %(datasets)s::uuid[]
   AND NOT EXISTS (SELECT FROM consumption c WHERE c.pipeline = %(pipeline)s AND c.input_id = %(input)s
                   AND c.version_id = v.version_id)

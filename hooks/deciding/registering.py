@@ -1,6 +1,7 @@
 """Documents applied, deleted, paused and resumed: held against the current state, accepted or refused whole."""
 
 import uuid
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, assert_never
 
@@ -10,13 +11,13 @@ import psycopg
 from catalog.documents.document import Document
 from catalog.documents.kinds import parse_document
 from catalog.documents.pipeline import Pipeline
-from catalog.errors import CausalLoop, Conflict, HeadwaterError, NotFound
+from catalog.errors import CausalLoop, Conflict, HeadwaterError, InvalidDocument, NotFound
 from catalog.facts import FactKind
 from catalog.keys import DatasetKey
 from catalog.ledger import Fact
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
-from hooks.deciding.working_set import EVERY_ROW, WorkingSet, save_results
+from hooks.deciding.working_set import WorkingSet, save_results
 from policies.conditions import from_document, leaves
 from policies.loops import PipelineEdges, describe_loop, find_loop
 from policies.transitions import RunState
@@ -82,6 +83,12 @@ def _apply_documents(
     connection: psycopg.Connection[Any], body: dict[str, Any], occasion: Occasion, registry: Registry
 ) -> tuple[dict[str, Any], list[str]]:
     documents = [parse_document(item, source="documents") for item in body["documents"]]
+    names = Counter(f"{document.kind}/{document.name}" for document in documents)
+    twice = [name for name, times in names.items() if times > 1]
+    if twice:
+        raise InvalidDocument(
+            f"expected each document once, found {', '.join(sorted(twice)[:10])} more than once"
+        )
     expected: dict[str, int] = body.get("expected") or {}
     changes: list[dict[str, Any]] = []
     created: list[RegisteredPipeline] = []
@@ -107,6 +114,8 @@ def _apply_documents(
             registered = _register(connection, document, version + 1, occasion)
             evaluate.append(document.name)
             if deleted:
+                # What an earlier pipeline of this name left behind is not for this one.
+                connection.execute("DELETE FROM input_queue WHERE pipeline = %s", (document.name,))
                 created.append(registered)
     refuse_loops(connection, registry, documents)
     for registered in created:
@@ -243,7 +252,8 @@ def _delete(
 def _cancel_waiting(connection: psycopg.Connection[Any], name: str, occasion: Occasion) -> None:
     """Cancel the runs that wait for a slot; what runs already goes on to its end."""
     registry = load_registry(connection)
-    waiting = WorkingSet.load(connection, registry, touches={name: EVERY_ROW}, run_ids=[], producers=[])
+    run_ids = [row[0] for row in connection.execute(QUERIES["waiting_runs"], {"pipeline": name})]
+    waiting = WorkingSet.load(connection, registry, touches={name: 1}, run_ids=run_ids, producers=[])
     for run in waiting.of_pipeline(name):
         if run.state in (RunState.PENDING, RunState.HELD):
             waiting.move(run, RunState.CANCELLED, occasion, f"the pipeline was deleted by {occasion.actor}")

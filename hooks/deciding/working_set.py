@@ -150,6 +150,18 @@ class WorkingSet:
             queue.sort(key=attrgetter("sequence"))
         self.queues[name] = queues
 
+    def depth_of(self, run_id: uuid.UUID) -> int:
+        """Return the causal depth of a pipeline run, 0 for any other run."""
+        run = self.runs.get(run_id)
+        return run.causal_depth if run is not None else self.depths.get(run_id, 0)
+
+    def forget_version(self, connection: psycopg.Connection[Any], version_id: uuid.UUID) -> None:
+        """Take a version that does not stand any more out of every queue in which it still waits."""
+        self.flush_consumption(connection)
+        connection.execute(QUERIES["forget_version"], {"version": version_id})
+        for name in list(self.queues):
+            self.reload_queue(connection, name)
+
     def leaf_queues(self, pipeline: RegisteredPipeline) -> dict[int, list[QueuedVersion]]:
         """Return the queues by leaf, as the pure functions take them."""
         queues = self.queues[pipeline.name]

@@ -29,8 +29,8 @@ class Memory:
     jobs: dict[uuid.UUID, ShapePoint | None] = field(default_factory=dict)
     shapes: set[bytes] = field(default_factory=set)
     schemas: set[str] = field(default_factory=set)
-    #: First sight of each alias pair, by dataset; a dataset that stands here has no other pairs.
-    aliases: dict[uuid.UUID, dict[uuid.UUID, dt.datetime]] = field(default_factory=dict)
+    #: First sight of each alias pair and its type then, by dataset; a dataset that stands here has no other pairs.
+    aliases: dict[uuid.UUID, dict[uuid.UUID, tuple[dt.datetime, str]]] = field(default_factory=dict)
     #: All names of one dataset, itself among them.
     classes: dict[uuid.UUID, frozenset[uuid.UUID]] = field(default_factory=dict)
     #: First sight of each parent job, by job.

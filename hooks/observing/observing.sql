@@ -5,7 +5,7 @@ SELECT id FROM dataset WHERE id = ANY(%(ids)s::uuid[])
 SELECT id, shape_at, shape_tiebreak, shape_hash FROM job WHERE id = ANY(%(ids)s::uuid[])
 
 -- name: aliases
-SELECT dataset_id, alias_id, since FROM dataset_alias WHERE dataset_id = ANY(%(ids)s::uuid[])
+SELECT dataset_id, alias_id, since, type FROM dataset_alias WHERE dataset_id = ANY(%(ids)s::uuid[])
 
 -- name: parents
 SELECT job_id, parent_id, since FROM job_parent WHERE job_id = ANY(%(ids)s::uuid[])
@@ -35,6 +35,13 @@ FROM dataset_version WHERE id = %(id)s
 SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
        row_count, byte_count, digest, position
 FROM dataset_version WHERE run_id = %(run)s
+
+-- name: makers
+SELECT run_id FROM version_maker WHERE version_id = %(version)s
+
+-- name: save_makers
+INSERT INTO version_maker (version_id, run_id)
+SELECT * FROM unnest(%(versions)s::uuid[], %(runs)s::uuid[]) ON CONFLICT DO NOTHING
 
 -- name: was_published
 SELECT EXISTS (SELECT FROM version_event WHERE version_id = %(id)s AND kind = 'published')
@@ -86,7 +93,8 @@ ON CONFLICT (job_id, at, tiebreak) DO UPDATE SET hash = excluded.hash
 -- name: save_aliases
 INSERT INTO dataset_alias (dataset_id, alias_id, type, since)
 SELECT * FROM unnest(%(datasets)s::uuid[], %(aliases)s::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
-ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = least(dataset_alias.since, excluded.since)
+ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = excluded.since, type = excluded.type
+WHERE (excluded.since, excluded.type) < (dataset_alias.since, dataset_alias.type)
 
 -- name: save_classes
 INSERT INTO dataset_class (dataset_id, class_id)

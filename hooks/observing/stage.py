@@ -281,6 +281,18 @@ class _Observer:
                 withdrawn = dataclasses.replace(known, state=WITHDRAWN)
                 self._set.save_version(withdrawn)
                 self._set.announce(WITHDRAWN, withdrawn, fact.received_at, fact.position, _chain(run))
+                if known.version is not None:
+                    self._hand_over(fact, known.id)
+
+    def _hand_over(self, fact: Fact, version_id: uuid.UUID) -> None:
+        """Give a version that its run took back to the other runs that told of it."""
+        for run in self._set.makers(version_id):
+            if by_root_run(self._scopes, run.merged.job):
+                continue
+            bounded_at = run.bounded_at or fact.received_at
+            for made in versions_of_run(run.id, run.merged, bounded_at=bounded_at, position=fact.position):
+                if made.id == version_id:
+                    self._publish(fact, made, run)
 
     def _make_root_versions(self, fact: Fact, root_id: uuid.UUID) -> None:
         """Make the versions of a root run that has ended, by what is known of its steps now."""
@@ -302,8 +314,11 @@ class _Observer:
 
     def _publish(self, fact: Fact, version: VersionRow, run: RunRow | None) -> None:
         known = self._set.version(version.id)
+        if run is not None and version.version is not None:
+            self._set.add_maker(version.id, run.id)
         if known is not None:
-            if known.run_id != version.run_id and known.precedence <= version.precedence:
+            same_maker = run is not None and known.run_id == version.run_id
+            if not same_maker and known.precedence <= version.precedence:
                 return
             version = dataclasses.replace(version, position=known.position)
             if version == known:

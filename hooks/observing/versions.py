@@ -38,9 +38,12 @@ class VersionRow:
     position: int
 
     @property
-    def precedence(self) -> tuple[bool, dt.datetime, uuid.UUID]:
-        """Which of two runs that told of one version made it: the smaller, the first that succeeded."""
-        return (self.state == PARTIAL, self.event_time, self.run_id or uuid.UUID(int=0))
+    def precedence(self) -> tuple[int, dt.datetime, uuid.UUID, str]:
+        """Which of two that told of one version made it: the smaller, the first that succeeded."""
+        standing = {PUBLISHED: 0, DISPUTED: 0, PARTIAL: 1, WITHDRAWN: 2}[self.state]
+        # Two events outside of runs may tell of one version at one time.
+        content = f"{self.lifecycle} {self.schema_hash} {self.row_count} {self.byte_count} {self.origin}"
+        return (standing, self.event_time, self.run_id or uuid.UUID(int=0), content)
 
 
 def version_id(dataset: uuid.UUID, identity: str, partition: str | None) -> uuid.UUID:

@@ -74,6 +74,7 @@ class WorkingSet:
     _new_aliases: dict[tuple[uuid.UUID, uuid.UUID], tuple[str, dt.datetime]] = field(default_factory=dict)
     _moved_classes: set[uuid.UUID] = field(default_factory=set)
     _new_parents: dict[tuple[uuid.UUID, uuid.UUID], dt.datetime] = field(default_factory=dict)
+    _makers: set[tuple[uuid.UUID, uuid.UUID]] = field(default_factory=set)
     _events: list[_NewVersionEvent] = field(default_factory=list)
     _observations: list[tuple[int, str, bytes]] = field(default_factory=list)
 
@@ -101,8 +102,8 @@ class WorkingSet:
         unknown = [found for found in aliased if found not in self.memory.aliases]
         if unknown:
             self.memory.aliases.update((found, {}) for found in unknown)
-            for dataset, alias, since in self.connection.execute(QUERIES["aliases"], {"ids": unknown}):
-                self.memory.aliases[dataset][alias] = since
+            for dataset, alias, since, type_ in self.connection.execute(QUERIES["aliases"], {"ids": unknown}):
+                self.memory.aliases[dataset][alias] = (since, type_)
         unknown = [found for found in written | aliased if found not in self.memory.classes]
         if unknown:
             self._load_classes(unknown)
@@ -176,6 +177,19 @@ class WorkingSet:
             self.versions.setdefault(row[0], VersionRow(*row))
         return [row for row in self.versions.values() if row is not None and row.run_id == run_id]
 
+    def add_maker(self, version_id: uuid.UUID, run_id: uuid.UUID) -> None:
+        """Remember that the run told of the version by the producer's own name for it."""
+        self._makers.add((version_id, run_id))
+
+    def makers(self, version_id: uuid.UUID) -> list[RunRow]:
+        """Return every run that ever told of the version by the producer's own name for it."""
+        found = {
+            row[0] for row in self.connection.execute(QUERIES["makers"], {"version": version_id}).fetchall()
+        }
+        found |= {run for version, run in self._makers if version == version_id}
+        self.load_runs(found - self.runs.keys())
+        return [self.runs[run] for run in sorted(found)]
+
     def was_published(self, version_id: uuid.UUID) -> bool:
         """Return whether the version was ever announced as published."""
         if any(event.version_id == version_id and event.kind == "published" for event in self._events):
@@ -224,9 +238,9 @@ class WorkingSet:
         dataset_id, alias_id = dataset.id, alias.id
         if dataset_id == alias_id:
             return
-        since = self.memory.aliases[dataset_id].get(alias_id)
-        if since is None or at < since:
-            self.memory.aliases[dataset_id][alias_id] = at
+        told = self.memory.aliases[dataset_id].get(alias_id)
+        if told is None or (at, type_) < told:
+            self.memory.aliases[dataset_id][alias_id] = (at, type_)
             self._new_aliases[dataset_id, alias_id] = (type_, at)
             self.observe(AliasObserved(dataset, alias, type_, at), position)
         ours, theirs = self.memory.classes[dataset_id], self.memory.classes[alias_id]
@@ -421,6 +435,10 @@ class WorkingSet:
 
     def _flush_versions(self) -> None:
         rows = [row for found in self._dirty_versions if (row := self.versions[found]) is not None]
+        if self._makers:
+            makers = sorted(self._makers)
+            columns = {"versions": [row[0] for row in makers], "runs": [row[1] for row in makers]}
+            self.connection.execute(QUERIES["save_makers"], columns)
         if rows:
             self.connection.execute(
                 QUERIES["save_versions"],

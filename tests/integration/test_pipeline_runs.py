@@ -445,3 +445,86 @@ def test_the_first_run_that_told_of_a_version_made_it(story: Story) -> None:
     assert story.connection.execute("SELECT run_id, time FROM dataset_version").fetchall() == [(first, T0)]
     # The same content again starts nothing.
     assert story.runs() == [(1, "queued")]
+
+
+def test_held_runs_do_not_hide_those_that_wait_for_a_slot(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    for _ in range(6):
+        story.arrive("a")
+    story.connection.execute("UPDATE pipeline_run SET state = 'held' WHERE number IN (2, 3, 4)")
+    story.start(1)
+    story.end(1)
+    assert dict(story.runs())[5] == "queued"
+
+
+def test_a_held_batch_does_not_swallow_what_comes_later(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", batching="latest")))
+    append(story.connection, [version_report(DatasetKey("ns", "a"), actor="test", time=T0, key="first")])
+    follow(story.connection, state_follower(causal_depth=0))
+    assert story.runs() == [(1, "held")]
+    story.arrive("a")
+    assert story.runs() == [(1, "held"), (2, "queued")]
+
+
+def test_a_run_of_a_deleted_pipeline_is_not_retried(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.start(1)
+    story.end(1, exit_code=1)
+    story.command(FactKind.DOCUMENT_DELETE, {"kind": "Pipeline", "name": "p"})
+    accepted, code, message, _ = story.command(FactKind.RUN_RETRY, run=story.run_id(1))
+    assert (accepted, code) == (False, "invalid-transition")
+    assert "deleted" in message
+
+
+def test_a_pipeline_that_comes_back_does_not_see_what_was_released_meanwhile(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", onFailure="release")))
+    story.arrive("a")
+    story.start(1)
+    story.command(FactKind.DOCUMENT_DELETE, {"kind": "Pipeline", "name": "p"})
+    story.end(1, exit_code=1)
+    story.tell(apply_fact(pipeline_body("p", "a", onFailure="release")))
+    assert story.runs() == [(1, "failed")]
+
+
+def test_what_follows_a_claim_tells_of_it(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.end(1)
+    assert story.runs() == [(1, "succeeded")]
+
+
+def test_one_document_twice_in_one_apply_is_refused(story: Story) -> None:
+    position = story.tell(apply_fact(pipeline_body("p", "a"), pipeline_body("p", "b")))
+    row = story.connection.execute(
+        "SELECT accepted, code FROM command_result WHERE position = %s", (position,)
+    ).fetchone()
+    assert row == (False, "invalid-document")
+
+
+def test_a_version_that_its_run_takes_back_stays_while_another_run_made_it(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10)))
+    first, second = uuid.uuid4(), uuid.uuid4()
+    one, two = {"version": {"datasetVersion": "1"}}, {"version": {"datasetVersion": "2"}}
+    later = [T0 + dt.timedelta(seconds=number) for number in range(3)]
+    story.tell(fact_of_event(run_event(first, outputs=["a"], output_facets=one, at=later[0])))
+    story.tell(fact_of_event(run_event(second, outputs=["a"], output_facets=one, at=later[1])))
+    story.tell(fact_of_event(run_event(first, outputs=["a"], output_facets=two, at=later[2])))
+    rows = story.connection.execute(
+        "SELECT version, run_id, state FROM dataset_version ORDER BY version"
+    ).fetchall()
+    assert rows == [("1", second, "published"), ("2", first, "published")]
+    assert len(story.runs()) == 2
+
+
+def test_a_withdrawn_version_that_still_waits_starts_nothing(story: Story) -> None:
+    both = {"all": [{"dataset": {"namespace": "ns", "name": name}} for name in ("a", "b")]}
+    story.tell(apply_fact(pipeline_body("p", both)))
+    run = uuid.uuid4()
+    story.tell(fact_of_event(run_event(run, outputs=["a"])))
+    drop = {"lifecycleStateChange": {"lifecycleStateChange": "DROP"}}
+    story.tell(
+        fact_of_event(run_event(run, outputs=["a"], output_facets=drop, at=T0 + dt.timedelta(seconds=1)))
+    )
+    story.arrive("b")
+    assert story.runs() == []

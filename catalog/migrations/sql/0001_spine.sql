@@ -201,6 +201,13 @@ CREATE TABLE dataset_version (
 CREATE INDEX dataset_version_dataset_id ON dataset_version (dataset_id, time DESC, id DESC);
 CREATE INDEX dataset_version_run_id ON dataset_version (run_id) WHERE run_id IS NOT NULL;
 
+-- Runs that told of a version by the producer's own name for it; the first that succeeded made it.
+CREATE TABLE version_maker (
+    version_id uuid NOT NULL,
+    run_id     uuid NOT NULL,
+    PRIMARY KEY (version_id, run_id)
+);
+
 CREATE TABLE version_event (
     sequence    bigint      NOT NULL GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
     position    bigint      NOT NULL,
