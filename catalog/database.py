@@ -31,7 +31,8 @@ def create_database_engine(url: str, *, pool_size: int, application_name: str) -
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            "options": "-c timezone=UTC",
+            # A process that was frozen within a transaction must not hold its locks, the append lock least of all.
+            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=10s",
         },
     )
 

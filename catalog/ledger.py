@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
-from psycopg import sql
 
 from catalog.queries import load_queries
 
@@ -23,9 +22,6 @@ QUERIES = load_queries(Path(__file__).with_name("ledger.sql"))
 FACTS_CHANNEL = "headwater_facts"
 
 APPEND_LOCK = 0x6865616477_01
-PARTITION_POSITIONS = 5_000_000
-#: A new partition is made when fewer positions than this are left in the last one.
-PARTITION_MARGIN = 1_000_000
 COMPRESSION_LEVEL = 1
 
 
@@ -96,29 +92,11 @@ def append_facts(
     for digest, position, is_fresh in connection.execute(QUERIES["append"], parameters):
         # What this call added is also found as known, if anything of it was known.
         (fresh if is_fresh else known)[digest] = position
-    # Positions of one append lie side by side, so about every 4,096th position looks ahead for a partition.
-    if fresh and max(fresh.values()) % 4096 < len(fresh):
-        ensure_partitions(connection)
     result = []
     for index, fact in enumerate(facts):
         first = fact.digest in fresh and unique[fact.digest] == index
         result.append(Appended(fresh.get(fact.digest) or known[fact.digest], duplicate=not first))
     return result
-
-
-def ensure_partitions(connection: psycopg.Connection[Any]) -> None:
-    """Make sure that a partition holds the positions of the coming `PARTITION_MARGIN` facts."""
-    last = connection.execute("SELECT last_value FROM fact_position").fetchone()
-    names = {row[0] for row in connection.execute(QUERIES["partitions"])}
-    position = last[0] if last else 0
-    for number in {position // PARTITION_POSITIONS, (position + PARTITION_MARGIN) // PARTITION_POSITIONS}:
-        name = f"fact_{number:06d}"
-        if name not in names:
-            low, high = number * PARTITION_POSITIONS, (number + 1) * PARTITION_POSITIONS
-            statement = sql.SQL("CREATE TABLE {} PARTITION OF fact FOR VALUES FROM ({}) TO ({})").format(
-                sql.Identifier(name), low, high
-            )
-            connection.execute(statement)
 
 
 def _facts(rows: Sequence[tuple[Any, ...]]) -> list[Fact]:

@@ -16,6 +16,3 @@ FROM fact WHERE run_id = %(run_id)s ORDER BY position LIMIT %(limit)s
 
 -- name: last_position
 SELECT coalesce((SELECT position FROM fact ORDER BY position DESC LIMIT 1), 0)
-
--- name: partitions
-SELECT c.relname FROM pg_inherits i JOIN pg_class c ON c.oid = i.inhrelid WHERE i.inhparent = 'fact'::regclass

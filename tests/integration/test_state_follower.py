@@ -48,3 +48,12 @@ def test_a_completed_run_makes_a_version_and_starts_the_pipeline_that_reads_it(
     ]
     assert connection.execute("SELECT verdict FROM decision").fetchall() == [("start",)]
     assert T0 is not None
+
+
+def test_an_append_makes_the_partition_that_it_needs(connection: psycopg.Connection) -> None:
+    connection.execute("SELECT setval('fact_position', 4999998)")
+    events = [fact_of_event(run_event(uuid.uuid4(), outputs=["raw"])) for _ in range(3)]
+    assert [found.position for found in append(connection, events)] == [4999999, 5000000, 5000001]
+    follow(connection)
+    assert parked(connection) == []
+    assert connection.execute("SELECT count(*) FROM dataset_version").fetchone() == (3,)

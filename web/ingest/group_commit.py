@@ -16,10 +16,12 @@ from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import DatabaseUnavailable, IngestQueueFull
-from catalog.ledger import Appended, NewFact, append_facts, compress, ensure_partitions
+from catalog.ledger import Appended, NewFact, append_facts, compress
 
 log = structlog.get_logger(__name__)
 
+#: A caller waits no longer than this for its commit, in seconds; it may be stored all the same.
+ANSWER_SECONDS = 15.0
 #: More facts than this do not go into one transaction, so that a small request never waits for a huge commit.
 MAX_GROUP_FACTS = 2_000
 #: Seconds that an orderly end waits for commits under way.
@@ -96,7 +98,13 @@ class GroupCommit:
         self._waiting.append(submission)
         self._waiting_bytes += size
         self._wake.set()
-        return await submission.done
+        try:
+            return await asyncio.wait_for(submission.done, ANSWER_SECONDS)
+        except TimeoutError as error:
+            raise DatabaseUnavailable("the database does not answer; send the request again later") from error
+        except asyncio.CancelledError as error:
+            # The server ends and waits no longer; the caller is told that it may have been stored.
+            raise DatabaseUnavailable("the server ends; send the request again") from error
 
     async def _run(self) -> None:
         group: list[_Submission] = []
@@ -149,10 +157,6 @@ class GroupCommit:
         # Compressed before the append lock is taken; zlib lets other threads run meanwhile.
         bodies = [compress(fact.body) for fact in facts]
         try:
-            return self._append(facts, bodies)
-        except psycopg.errors.CheckViolation:
-            with translated_errors(), self._engine.begin() as connection:
-                ensure_partitions(driver_connection(connection))
             return self._append(facts, bodies)
         except DatabaseUnavailable:
             # A pooled connection may have died while it was idle: once more on a new one. Repeating is harmless.

@@ -15,7 +15,7 @@ CREATE TABLE fact (
     body        bytea       NOT NULL
 ) PARTITION BY RANGE (position);
 ALTER TABLE fact ALTER COLUMN body SET STORAGE EXTERNAL;
--- Further partitions are made ahead by the append itself.
+-- Further partitions are made by the append itself.
 CREATE TABLE fact_000000 PARTITION OF fact FOR VALUES FROM (0) TO (5000000);
 CREATE INDEX fact_run_id ON fact (run_id, position) WHERE run_id IS NOT NULL;
 
@@ -32,8 +32,19 @@ CREATE FUNCTION append_facts(
 ) RETURNS TABLE (appended_digest bytea, appended_position bigint, fresh boolean) LANGUAGE plpgsql AS $$
 DECLARE
     appended integer;
+    partition_number bigint;
 BEGIN
+    -- Whoever holds the lock longer than this is in trouble; the caller says so and is asked again.
+    PERFORM set_config('lock_timeout', '5s', true);
     PERFORM pg_advisory_xact_lock(lock_key);
+    PERFORM set_config('lock_timeout', '0', true);
+    -- The partition of the coming positions, made in time and by one alone: the lock is held.
+    SELECT (last_value + cardinality(digests) + 1) / 5000000 INTO partition_number FROM fact_position;
+    IF to_regclass('fact_' || lpad(partition_number::text, 6, '0')) IS NULL THEN
+        EXECUTE format('CREATE TABLE %I PARTITION OF fact FOR VALUES FROM (%s) TO (%s)',
+                       'fact_' || lpad(partition_number::text, 6, '0'),
+                       partition_number * 5000000, (partition_number + 1) * 5000000);
+    END IF;
     RETURN QUERY
     WITH incoming AS (
         SELECT * FROM unnest(kinds, event_times, actors, run_ids, digests, redactions, bodies) WITH ORDINALITY
