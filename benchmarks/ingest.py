@@ -65,6 +65,8 @@ def measure_ingest(pairs: int = 5_000) -> dict[str, Any]:
         batch_answers.check()
         server.wait_until_followed()
         batch_followed = time.perf_counter() - started
+        status = server.graphql("{ status { position ledgerPosition graphPosition } }")["status"]
+        lag = status["ledgerPosition"] - min(status["position"], status["graphPosition"])
         bodies = [json.dumps(event).encode() for event in events[:5_000]]
     return {
         "n": len(single) + len(events),
@@ -78,7 +80,7 @@ def measure_ingest(pairs: int = 5_000) -> dict[str, Any]:
             "acknowledged_per_s": round(len(events) / batch_seconds),
             **summary_ms(batch_answers.seconds),
         },
-        "followers": {"events_per_s": round(len(events) / batch_followed), "lag_after_s": 0},
+        "followers": {"events_per_s": round(len(events) / batch_followed), "lag_after_positions": lag},
         "reference": {
             "what": "the same bodies into a bare table, commits of 100",
             "rows_per_s": round(_bare_rows_per_s(bodies)),
