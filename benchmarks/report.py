@@ -88,7 +88,7 @@ def performance_page(results: dict[str, dict[str, Any]], bounds: str) -> str:
     parts = [HEAD]
     any_result = next(iter(results.values()), None)
     if any_result is not None:
-        parts.append("Machine: " + ", ".join(_flat(any_result["machine"])) + ".\n")
+        parts.append("\nMachine: " + ", ".join(_flat(any_result["machine"])) + ".\n\n")
     parts.append("| figure | floor | aim | measured | holds | n |\n|---|---|---|---|---|---|\n")
     for target in TARGETS:
         result = results.get(target.benchmark)
