@@ -106,6 +106,11 @@ class Follower(Generic[Record]):
             return self._step(connection, len(records) // 2)
         return self._park(connection, records[0], error)
 
+    def take(self, connection: psycopg.Connection[Any]) -> None:
+        """Say who follows from now on; nothing remembered from before counts."""
+        self._forget()
+        connection.execute("UPDATE follower SET holder = %s WHERE name = %s", (self.holder, self.source.name))
+
     def stands_still(self, connection: psycopg.Connection[Any]) -> bool:
         """Return whether the log has work and the cursor has not moved for `STILL_SECONDS`."""
         row = connection.execute(
@@ -199,6 +204,7 @@ def _hold(
 def _follow(
     follower: Follower[Any], connection: psycopg.Connection[Any], stop: threading.Event, poll_seconds: float
 ) -> None:
+    follower.take(connection)
     log.info("follower.holds", follower=follower.source.name, holder=follower.holder)
     while not stop.is_set():
         step = follower.step(connection)
