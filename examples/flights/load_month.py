@@ -136,9 +136,7 @@ def _input(source: Path, table: str, month: str) -> InputDataset:
     facets: dict[str, InputDatasetFacet] = {}
     if table in MONTHLY:
         facets["subset"] = base_subset_dataset.InputSubsetInputDatasetFacet(inputCondition=_subset(month))
-    data_source = datasource_dataset.DatasourceDatasetFacet(
-        name=SOURCE, uri=f"pkg:pypi/{SOURCE}"
-    )
+    data_source = datasource_dataset.DatasourceDatasetFacet(name=SOURCE, uri=f"pkg:pypi/{SOURCE}")
     return InputDataset(
         namespace=SOURCE, name=source.name, facets={"dataSource": data_source}, inputFacets=facets
     )
