@@ -1,6 +1,7 @@
 """What becomes of pipelines, told fact by fact: batches, slots, outcomes, commands."""
 
 import datetime as dt
+import itertools
 import uuid
 from collections.abc import Iterator
 from typing import Any
@@ -17,7 +18,7 @@ from catalog.facts import (
     command,
     version_report,
 )
-from catalog.keys import DatasetKey
+from catalog.keys import DatasetKey, name_based_uuid
 from tests.support.spine import (
     T0,
     append,
@@ -528,3 +529,49 @@ def test_a_withdrawn_version_that_still_waits_starts_nothing(story: Story) -> No
     )
     story.arrive("b")
     assert story.runs() == []
+
+
+@pytest.mark.parametrize("order", list(itertools.permutations(range(3))))
+def test_a_version_that_one_run_took_back_is_made_by_another_in_any_order(
+    story: Story, order: tuple[int, ...]
+) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10)))
+    first, second = uuid.uuid4(), uuid.uuid4()
+    one, two = {"version": {"datasetVersion": "1"}}, {"version": {"datasetVersion": "2"}}
+    later = T0 + dt.timedelta(seconds=1)
+    events = [
+        run_event(first, "FAIL", outputs=["a"], output_facets=one),
+        run_event(first, "FAIL", outputs=["a"], output_facets=two, at=later),
+        run_event(second, outputs=["a"], output_facets=one, at=later),
+    ]
+    for index in order:
+        story.tell(fact_of_event(events[index]))
+    state = story.connection.execute("SELECT state FROM dataset_version WHERE version = '1'").fetchall()
+    assert state == [("published",)]
+    assert story.runs() == [(1, "queued")]
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_the_causal_depth_does_not_depend_on_the_batch(story: Story, batch: int) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", concurrency=10), pipeline_body("q", "b", concurrency=10)))
+    installation = story.connection.execute("SELECT id FROM installation").fetchone()
+    assert installation is not None
+    run = name_based_uuid("pipeline-run", str(installation[0]), "p", "1")
+    report = version_report(DatasetKey("ns", "a"), actor="test", time=T0, key="1")
+    append(
+        story.connection, [report, fact_of_event(run_event(uuid.uuid4(), outputs=["b"], parent=(run, "p")))]
+    )
+    follow(story.connection, state_follower(batch=batch))
+    depths = story.connection.execute("SELECT pipeline, causal_depth FROM pipeline_run ORDER BY 1").fetchall()
+    assert depths == [("p", 1), ("q", 2)]
+
+
+def test_a_retried_run_that_waits_has_not_started(story: Story) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a")))
+    story.arrive("a")
+    story.start(1)
+    story.end(1, exit_code=1)
+    story.command(FactKind.RUN_RETRY, run=story.run_id(1))
+    assert story.connection.execute("SELECT started_at, state FROM pipeline_run").fetchall() == [
+        (None, "queued")
+    ]
