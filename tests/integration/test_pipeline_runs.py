@@ -575,3 +575,47 @@ def test_a_retried_run_that_waits_has_not_started(story: Story) -> None:
     assert story.connection.execute("SELECT started_at, state FROM pipeline_run").fetchall() == [
         (None, "queued")
     ]
+
+
+@pytest.mark.parametrize("reverse", [False, True])
+def test_what_is_told_of_one_version_twice_does_not_depend_on_the_order(story: Story, reverse: bool) -> None:
+    facets = {"version": {"datasetVersion": "7"}}
+    events: list[dict[str, Any]] = []
+    for name, lifecycle in (("LOCATION", "CREATE"), ("TABLE", "OVERWRITE")):
+        symlinks = {"identifiers": [{"namespace": "ns", "name": "t", "type": name}]}
+        dataset = {
+            "namespace": "ns",
+            "name": "a",
+            "facets": {
+                **facets,
+                "symlinks": symlinks,
+                "lifecycleStateChange": {"lifecycleStateChange": lifecycle},
+            },
+        }
+        events.append(
+            {"eventTime": T0.isoformat(), "producer": "https://example.com/test", "dataset": dataset}
+        )
+    for event in reversed(events) if reverse else events:
+        story.tell(fact_of_event(event))
+    assert story.connection.execute("SELECT type FROM dataset_alias").fetchall() == [("LOCATION",)]
+    assert story.connection.execute("SELECT lifecycle FROM dataset_version").fetchall() == [("CREATE",)]
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_released_versions_are_not_stranded_by_an_edit(story: Story, batch: int) -> None:
+    story.tell(apply_fact(pipeline_body("p", "a", onFailure="release", concurrency=20)))
+    for _ in range(5):
+        story.arrive("a")
+    for number in range(1, 6):
+        story.start(number)
+        story.end(number, exit_code=1)
+    story.command(FactKind.PIPELINE_PAUSE, {"pipeline": "p"})
+    story.tell(apply_fact(pipeline_body("p", "a", onFailure="keep", concurrency=20)))
+    story.command(FactKind.PIPELINE_RESUME, {"pipeline": "p"})
+    append(
+        story.connection,
+        [version_report(DatasetKey("ns", "a"), actor="test", time=T0, key=f"late {n}") for n in range(2)],
+    )
+    follow(story.connection, state_follower(batch=batch))
+    assert len(story.runs()) == 12
+    assert story.connection.execute("SELECT count(*) FROM input_queue").fetchone() == (0,)
