@@ -102,12 +102,14 @@ def test_a_server_that_lost_supervisor_and_guard_is_replaced(data_dir: Path) -> 
     database.stop()
 
 
-def guards() -> list[psutil.Process]:
-    """The guards among this process's children; other tests may have left children that nobody waited for yet."""
+def guards(data_dir: Path) -> list[psutil.Process]:
+    """The running guards of this folder's cluster; the suite's own server has one in this process as well."""
+    cluster = str((data_dir / "postgresql").resolve())
     found = []
     for child in psutil.Process().children():
         with contextlib.suppress(psutil.NoSuchProcess):
-            if "headwater-guard" in child.cmdline():
+            command = child.cmdline()
+            if "headwater-guard" in command and cluster in command:
                 found.append(child)
     return found
 
@@ -116,11 +118,11 @@ def test_a_killed_guard_is_replaced(data_dir: Path) -> None:
     database = EmbeddedPostgreSQL(data_dir, progress=quiet)
     database.start()
     try:
-        [guard] = guards()
+        [guard] = guards(data_dir)
         guard.kill()
         eventually(lambda: ended(guard))
         database.maintain()
-        [other] = guards()
+        [other] = guards(data_dir)
         assert other.pid != guard.pid
     finally:
         database.stop()
