@@ -176,7 +176,7 @@ class StandingCollector(Collector):
         )
         for follower in standing.followers:
             lag.add_metric([follower.name], follower.lag)
-            age.add_metric([follower.name], follower.oldest_seconds or 0.0)
+            age.add_metric([follower.name], follower.oldest_seconds)
             parked.add_metric([follower.name], follower.parked)
             processed.add_metric([follower.name], follower.processed)
         yield from (lag, age, parked, processed)

@@ -50,7 +50,19 @@ def _contents(contents: Contents | None) -> str:
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{count:,}</dd></div>" for name, count in rows)
     hint = "" if contents.datasets else "<p>Nothing yet: no event has named a dataset.</p>"
-    return f"<dl>{cells}</dl>{hint}"
+    return f"<dl>{cells}</dl>{hint}{_behind(contents)}"
+
+
+def _behind(contents: Contents) -> str:
+    lags = [follower for follower in contents.followers if follower.lag]
+    if not lags:
+        return "<p>It knows everything that it was told.</p>"
+    told = "; ".join(
+        f"the {follower.name} is {follower.lag:,} positions behind, the oldest fact waits for"
+        f" {follower.oldest_seconds:,.0f} s"
+        for follower in lags
+    )
+    return f"<p>Some of what it was told is not in here yet: {escape(told)}.</p>"
 
 
 def _links() -> str:

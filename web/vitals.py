@@ -5,6 +5,7 @@ takes connections at all.
 """
 
 import asyncio
+import datetime as dt
 import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -27,27 +28,33 @@ STATEMENT_SECONDS = 2.0
 
 @dataclass(frozen=True, slots=True)
 class FollowerVitals:
-    """How a follower stands; `lag` in records of its log, `oldest_seconds` since receipt of the oldest unprocessed."""
+    """How a follower stands.
+
+    `lag` in positions of its log, at least as many as records wait; `oldest_at` is the receipt of the oldest fact that
+    it has not processed, `oldest_seconds` how long that was ago: 0 where none waits.
+    """
 
     name: str
     cursor: int
-    lag: int
-    oldest_seconds: float | None
-    holder: str | None
-    silent_seconds: float
     processed: int
+    holder: str | None
+    updated_at: dt.datetime
+    lag: int
+    oldest_at: dt.datetime | None
+    oldest_seconds: float
     parked: int
 
 
 @dataclass(frozen=True, slots=True)
 class Contents:
-    """How many things the catalog holds."""
+    """How many things the catalog holds, and how far its followers have come with what it heard."""
 
     datasets: int
     jobs: int
     runs: int
     pipelines: int
     pipeline_runs: int
+    followers: "list[FollowerVitals]"
 
 
 def connect_briefly(conninfo: str) -> "psycopg.Connection[Any]":
@@ -78,18 +85,36 @@ def read_followers(connection: "psycopg.Connection[Any]") -> list[FollowerVitals
 
 def read_jobs(connection: "psycopg.Connection[Any]") -> Mapping[str, int]:
     """Return the number of jobs in the queue by status."""
-    return dict(connection.execute(QUERIES["jobs"]).fetchall())
+    return dict(connection.execute(QUERIES["jobs_in_queue"]).fetchall())
 
 
 def read_runs(connection: "psycopg.Connection[Any]") -> Mapping[str, int]:
     """Return the number of pipeline runs by state."""
-    return dict(connection.execute(QUERIES["runs"]).fetchall())
+    return dict(connection.execute(QUERIES["pipeline_runs"]).fetchall())
+
+
+def read_launch_hosts(connection: "psycopg.Connection[Any]") -> list[str]:
+    """Return the names of the hosts on which a worker takes launches now."""
+    rows = connection.execute(QUERIES["launch_hosts"], {"seconds": LAUNCHES_SECONDS})
+    return [str(name) for (name,) in rows]
+
+
+def read_count(connection: "psycopg.Connection[Any]", name: str) -> int:
+    """Return how many of `datasets`, `jobs`, `runs`, `versions`, `pipelines` or `queued_versions` there are."""
+    ((count,),) = connection.execute(QUERIES[name]).fetchall()
+    return int(count)
 
 
 def read_contents(connection: "psycopg.Connection[Any]") -> Contents:
     """Return how many things the catalog holds."""
-    row = connection.execute(QUERIES["contents"]).fetchone()
-    return Contents(*row) if row else Contents(0, 0, 0, 0, 0)
+    return Contents(
+        datasets=read_count(connection, "datasets"),
+        jobs=read_count(connection, "jobs"),
+        runs=read_count(connection, "runs"),
+        pipelines=read_count(connection, "pipelines"),
+        pipeline_runs=sum(read_runs(connection).values()),
+        followers=read_followers(connection),
+    )
 
 
 Answer = TypeVar("Answer")

@@ -5,34 +5,50 @@ SELECT to_regclass('alembic_version') IS NOT NULL
 SELECT version_num FROM alembic_version
 
 -- name: followers
-WITH last_fact AS (
-    SELECT coalesce((SELECT position FROM fact ORDER BY position DESC LIMIT 1), 0) AS position
-), last_observation AS (
-    SELECT coalesce((SELECT sequence FROM observation ORDER BY sequence DESC LIMIT 1), 0) AS sequence
-), oldest AS (
+-- Lag is what lies between a follower's cursor and the end of its log, in positions: 0 where nothing waits, else at
+-- least 1 and at least as many as records wait (a duplicate draws a position too). It costs the same however far behind
+-- a follower is, which counting the records would not.
+SELECT f.name, f.position, f.processed, f.holder, f.updated_at, greatest(log.last - f.position, 0), log.oldest_at,
+       greatest(extract(epoch FROM clock_timestamp() - log.oldest_at), 0)::float8,
+       (SELECT count(*) FROM parked p WHERE p.follower = f.name)
+FROM follower f JOIN (
     SELECT s.name,
-           (SELECT received_at FROM fact WHERE position > s.position ORDER BY position LIMIT 1) AS received_at,
-           greatest(l.position - s.position, 0) AS lag
-    FROM follower s, last_fact l WHERE s.name = 'state'
+           coalesce((SELECT position FROM fact ORDER BY position DESC LIMIT 1), 0) AS last,
+           (SELECT received_at FROM fact WHERE position > s.position ORDER BY position LIMIT 1) AS oldest_at
+    FROM follower s WHERE s.name = 'state'
     UNION ALL
     SELECT g.name,
+           coalesce((SELECT sequence FROM observation ORDER BY sequence DESC LIMIT 1), 0),
            (SELECT received_at FROM fact WHERE position = (
-               SELECT position FROM observation WHERE sequence > g.position ORDER BY sequence LIMIT 1)),
-           greatest(l.sequence - g.position, 0)
-    FROM follower g, last_observation l WHERE g.name = 'graph'
-)
-SELECT f.name, f.position, o.lag,
-       greatest(extract(epoch FROM clock_timestamp() - o.received_at), 0)::float8,
-       f.holder, extract(epoch FROM clock_timestamp() - f.updated_at)::float8, f.processed,
-       (SELECT count(*) FROM parked p WHERE p.follower = f.name)
-FROM follower f JOIN oldest o USING (name) ORDER BY f.name DESC
+               SELECT position FROM observation WHERE sequence > g.position ORDER BY sequence LIMIT 1))
+    FROM follower g WHERE g.name = 'graph'
+) AS log USING (name)
+ORDER BY f.name DESC
 
--- name: jobs
+-- name: jobs_in_queue
 SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status
 
--- name: runs
-SELECT state, count(*) FROM pipeline_run GROUP BY state
+-- name: launch_hosts
+SELECT name FROM host WHERE launches_at > clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY name, id
 
--- name: contents
-SELECT (SELECT count(*) FROM dataset), (SELECT count(*) FROM job), (SELECT count(*) FROM run),
-       (SELECT count(*) FROM pipeline), (SELECT count(*) FROM pipeline_run)
+-- name: datasets
+SELECT count(*) FROM dataset
+
+-- name: jobs
+SELECT count(*) FROM job
+
+-- name: runs
+SELECT count(*) FROM run
+
+-- name: versions
+SELECT count(*) FROM dataset_version
+
+-- name: pipelines
+-- A deleted one keeps its row for the sake of its history and is no pipeline any more.
+SELECT count(*) FROM pipeline WHERE state <> 'deleted'
+
+-- name: queued_versions
+SELECT count(*) FROM input_queue
+
+-- name: pipeline_runs
+SELECT state, count(*) FROM pipeline_run GROUP BY state ORDER BY state

@@ -150,7 +150,7 @@ def test_facts_that_nobody_follows(database_url: str, settings: Settings) -> Non
             )
             found = not_well(diagnose(settings, database_url))["follower.state"]
             assert found.status is status
-            assert "3 records behind" in found.found
+            assert "3 positions behind" in found.found
             assert "nobody" not in found.found
     assert "followed by nobody" in not_well(diagnose(settings, database_url))["follower.state"].found
 

@@ -5,7 +5,7 @@ from rich.console import Console
 
 from web.cli.why_not import condition_tree, reasons
 
-IDLE = {"lag": {"facts": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"]}
+IDLE = {"lag": {"positions": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"]}
 
 
 def part(level: int, label: str, *, kind: str = "DATASET", queued: int = 0, **parts: Any) -> dict[str, Any]:
@@ -112,9 +112,11 @@ def test_slots_that_are_taken_runs_that_wait_and_runs_that_are_held() -> None:
 
 
 def test_facts_that_nobody_judged_and_records_that_were_parked() -> None:
-    behind = {"lag": {"facts": 3, "seconds": 61.0}, "parkedCount": 1, "launchHosts": ["harbour"]}
+    behind = {"lag": {"positions": 3, "seconds": 61.0}, "parkedCount": 1, "launchHosts": ["harbour"]}
     lag, parked = reasons(pipeline(), behind)
-    assert lag == "3 facts not judged yet, the oldest for 1 min 1 s: is a worker running?"
+    assert lag == (
+        "the state is 3 positions behind the ledger, the oldest fact waits for 1 min 1 s: is a worker running?"
+    )
     assert parked.startswith("1 record parked")
 
 

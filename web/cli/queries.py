@@ -186,7 +186,7 @@ query WhyNot($name: String!, $open: [PipelineRunState!]!) {
     runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
     latestRun { ...RunParts }
   }
-  status { lag { facts seconds } parkedCount launchHosts }
+  status { lag { positions seconds } parkedCount launchHosts }
 }
 """
 )
@@ -206,8 +206,8 @@ STATUS: Final = """
 query Status {
   status {
     now position graphPosition ledgerPosition parkedCount
-    lag { facts oldestAt seconds }
-    followers { name cursor processed holder updatedAt }
+    lag { positions oldestAt seconds }
+    followers { name cursor processed parked holder updatedAt lag { positions oldestAt seconds } }
     counts { datasets jobs runs versions pipelines queuedVersions pipelineRuns { state count } }
   }
 }

@@ -36,18 +36,13 @@ def _show(address: str, ready: dict[str, Any], status: dict[str, Any]) -> None:
     for name, check in ready.get("checks", {}).items():
         if not check["ok"]:
             print_line(Text.assemble(("✗ ", "red"), cell(f"{name}: {check['found']}")))
-    lag = status["lag"]
-    behind = (
-        f"{count(lag['facts'], 'fact')} behind, the oldest for {duration(lag['seconds'])}"
-        if lag["facts"]
-        else "up to date"
-    )
+    behind = {follower["name"]: _behind(follower["lag"]) for follower in status["followers"]}
     counts = status["counts"]
     print_facts(
         [
             ("ledger", cell(f"position {status['ledgerPosition']}")),
-            ("state", cell(f"position {status['position']}, {behind}")),
-            ("graph", cell(f"position {status['graphPosition']}")),
+            ("state", cell(f"position {status['position']}, {behind['state']}")),
+            ("graph", cell(f"position {status['graphPosition']}, {behind['graph']}")),
             ("parked", cell(status["parkedCount"], "red" if status["parkedCount"] else "")),
             ("datasets", cell(f"{counts['datasets']:,}, {count(counts['versions'], 'version')}")),
             ("jobs", cell(f"{counts['jobs']:,}, {count(counts['runs'], 'run')}")),
@@ -70,6 +65,12 @@ def _show(address: str, ready: dict[str, Any], status: dict[str, Any]) -> None:
         for follower in status["followers"]
     ]
     print_table(["FOLLOWER", "AT", "PROCESSED", "MOVED", "HELD BY"], rows, right=["AT", "PROCESSED"])
+
+
+def _behind(lag: dict[str, Any]) -> str:
+    if not lag["positions"]:
+        return "up to date"
+    return f"{count(lag['positions'], 'position')} behind, the oldest fact for {duration(lag['seconds'])}"
 
 
 def _runs(states: list[dict[str, Any]]) -> str:

@@ -75,10 +75,10 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
     if condition is not None and not condition["satisfied"]:
         lines.append(f"would be due with {shown(condition['waitingFor'])}")
     lines += _run_lines(pipeline)
-    if status["lag"]["facts"]:
-        waiting = count(status["lag"]["facts"], "fact")
+    if status["lag"]["positions"]:
+        behind = f"the state is {count(status['lag']['positions'], 'position')} behind the ledger"
         lines.append(
-            f"{waiting} not judged yet, the oldest for {duration(status['lag']['seconds'])}: is a worker running?"
+            f"{behind}, the oldest fact waits for {duration(status['lag']['seconds'])}: is a worker running?"
         )
     if not status["launchHosts"] and pipeline["state"] != "DELETED":
         lines.append(

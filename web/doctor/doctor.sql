@@ -46,11 +46,6 @@ SELECT h.name, extract(epoch FROM clock_timestamp() - h.heartbeat_at)::float8, (
     WHERE c.host = h.id AND r.state IN ('launching', 'running'))
 FROM host h WHERE h.heartbeat_at > clock_timestamp() - interval '7 days' ORDER BY h.heartbeat_at DESC LIMIT 20
 
--- name: launches
-SELECT (SELECT count(*) FROM pipeline WHERE state <> 'deleted'),
-       (SELECT array_agg(name ORDER BY name, id) FROM host
-        WHERE launches_at > clock_timestamp() - make_interval(secs => %(seconds)s))
-
 -- name: tokens
 SELECT count(*), count(*) FILTER (WHERE expires_at < clock_timestamp() + interval '7 days')
 FROM token WHERE revoked_at IS NULL AND (expires_at IS NULL OR expires_at > clock_timestamp())

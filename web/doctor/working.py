@@ -12,7 +12,7 @@ from hooks.state_follower import STATE_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
 from web.health import follower_check
-from web.vitals import LAUNCHES_SECONDS, FollowerVitals, read_followers
+from web.vitals import FollowerVitals, read_count, read_followers, read_launch_hosts
 
 _LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
@@ -34,10 +34,10 @@ def check_followers(connection: "psycopg.Connection[Any]", _settings: Settings) 
 
 def _follower(follower: FollowerVitals, holder: tuple[Any, ...] | None) -> Finding:
     check = f"follower.{follower.name}"
-    age = follower.oldest_seconds or 0.0
+    age = follower.oldest_seconds
     where = f" at {holder[2]}" if holder and holder[2] else ""
     held = f"followed by {follower.holder or holder[1]}{where}" if holder else "followed by nobody"
-    found = f"{held}; {follower.lag} records behind, the oldest {age:.1f} s old"
+    found = f"{held}; {follower.lag} positions behind, the oldest {age:.1f} s old"
     if holder is None:
         return problem(check, found, _START_A_WORKER)
     if not follower_check(follower).ok:
@@ -105,10 +105,9 @@ def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> 
             )
     beating = [name for name, seconds, _ in hosts if seconds <= settings.host_lost_seconds]
     yield ok("hosts", f"{', '.join(beating)} beat" if beating else "none beats")
-    ((pipelines, taking),) = connection.execute(QUERIES["launches"], {"seconds": LAUNCHES_SECONDS}).fetchall()
-    if taking:
+    if taking := read_launch_hosts(connection):
         yield ok("launches", f"{', '.join(taking)} take launches")
-    elif pipelines:
+    elif pipelines := read_count(connection, "pipelines"):
         found = f"no living worker takes launches, and {pipelines} pipelines are registered: their runs stay queued"
         yield problem(
             "launches", found, "start `headwater up` or `headwater worker` with --allow-commands FOLDER"

@@ -3,25 +3,50 @@
 import datetime as dt
 import uuid
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 
+from catalog import ledger
 from catalog.queries import load_queries
+from web import vitals
 from web.graphql.request import QueryRequest
-from web.vitals import LAUNCHES_SECONDS
 
 QUERIES = load_queries(Path(__file__).with_name("status.sql"))
 
 
 @dataclass(frozen=True, slots=True)
+class LagRecord:
+    """What a follower has before it."""
+
+    positions: int
+    oldest_at: dt.datetime | None
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class FollowerRecord:
-    """A row of `follower`."""
+    """How a follower stands."""
 
     name: str
     cursor: int
-    at: dt.datetime | None
     processed: int
+    parked: int
     holder: str | None
     updated_at: dt.datetime
+    lag: LagRecord
+
+    @classmethod
+    def of(cls, found: vitals.FollowerVitals) -> "FollowerRecord":
+        """Return what the vitals tell."""
+        return cls(
+            name=found.name,
+            cursor=found.cursor,
+            processed=found.processed,
+            parked=found.parked,
+            holder=found.holder,
+            updated_at=found.updated_at,
+            lag=LagRecord(found.lag, found.oldest_at, found.oldest_seconds),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,15 +70,6 @@ class StateCountRecord:
     count: int
 
 
-@dataclass(frozen=True, slots=True)
-class LagRecord:
-    """Facts that the state follower has not taken, and since when the oldest of them waits."""
-
-    facts: int
-    oldest_at: dt.datetime | None
-    seconds: float
-
-
 class CountsRecord:
     """Counts, each read when it is asked for."""
 
@@ -61,7 +77,7 @@ class CountsRecord:
         self._request = request
 
     def _count(self, name: str) -> int:
-        return int(self._request.rows(QUERIES[name])[0][0])
+        return int(self._request.rows(vitals.QUERIES[name])[0][0])
 
     @property
     def datasets(self) -> int:
@@ -96,7 +112,7 @@ class CountsRecord:
     @property
     def pipeline_runs(self) -> list[StateCountRecord]:
         """Pipeline runs by state."""
-        return [StateCountRecord(*row) for row in self._request.rows(QUERIES["pipeline_runs"])]
+        return [StateCountRecord(*row) for row in self._request.rows(vitals.QUERIES["pipeline_runs"])]
 
 
 class StatusRecord:
@@ -118,7 +134,7 @@ class StatusRecord:
     @property
     def ledger_position(self) -> int:
         """Position of the last fact."""
-        return int(self._request.rows(QUERIES["ledger"])[0][0])
+        return int(self._request.rows(ledger.QUERIES["last_position"])[0][0])
 
     @property
     def now(self) -> dt.datetime:
@@ -128,24 +144,24 @@ class StatusRecord:
     @property
     def lag(self) -> LagRecord:
         """What the state follower has before it."""
-        ((facts, oldest),) = self._request.rows(QUERIES["lag"])
-        seconds = 0.0 if oldest is None else max(0.0, (self.now - oldest).total_seconds())
-        return LagRecord(facts, oldest, seconds)
+        return next(follower.lag for follower in self.followers if follower.name == "state")
 
-    @property
+    @cached_property
     def followers(self) -> list[FollowerRecord]:
-        """The followers with their cursors."""
-        return [FollowerRecord(*row) for row in self._request.rows(QUERIES["followers"])]
+        """The followers, that of the state first."""
+        rows = self._request.rows(vitals.QUERIES["followers"])
+        return [FollowerRecord.of(vitals.FollowerVitals(*row)) for row in rows]
 
     @property
     def parked_count(self) -> int:
         """How many records are parked."""
-        return int(self._request.rows(QUERIES["parked_count"])[0][0])
+        return sum(follower.parked for follower in self.followers)
 
     @property
     def launch_hosts(self) -> list[str]:
         """Names of the hosts on which a worker takes launches now."""
-        return [name for (name,) in self._request.rows(QUERIES["launch_hosts"], seconds=LAUNCHES_SECONDS)]
+        rows = self._request.rows(vitals.QUERIES["launch_hosts"], seconds=vitals.LAUNCHES_SECONDS)
+        return [name for (name,) in rows]
 
     @property
     def counts(self) -> CountsRecord:

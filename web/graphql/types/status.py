@@ -12,6 +12,18 @@ from web.graphql.types.declaring import object_type, plain, resolved
 
 
 @object_type
+class Lag:
+    """What a follower has before it."""
+
+    positions: Long = plain(
+        "Positions of its log between its cursor and the end: 0 where nothing waits, else as many as records wait, or"
+        " more, since not every position bears a record."
+    )
+    oldest_at: dt.datetime | None = plain("Receipt of the oldest fact that waits; null where there is none.")
+    seconds: float = plain("How long that one has waited; 0 where there is none.")
+
+
+@object_type
 class Follower:
     """What turns a log into state."""
 
@@ -19,8 +31,9 @@ class Follower:
     cursor: Long = plain(
         "What it has come to in its log: a ledger position for state, an observation for graph."
     )
-    at: dt.datetime | None = plain("The instant of the last record that it took.")
+    lag: Lag = plain("What it has before it.")
     processed: Long = plain("Records that it took in all.")
+    parked: Long = plain("Records that it could not apply.")
     holder: str | None = plain("Who follows.")
     updated_at: dt.datetime = plain("When its cursor last moved.")
 
@@ -44,15 +57,6 @@ class StateCount:
 
     state: RunState = plain("The state.")
     count: Long = plain("How many.")
-
-
-@object_type
-class Lag:
-    """What the state follower has before it."""
-
-    facts: Long = plain("Facts that it has not taken.")
-    oldest_at: dt.datetime | None = plain("Receipt of the oldest of them; null where there is none.")
-    seconds: float = plain("How long that one has waited; 0 where there is none.")
 
 
 @object_type
@@ -82,7 +86,7 @@ class Status:
     graph_position: Long = plain("Ledger position up to which the graph is known.")
     ledger_position: Long = plain("Position of the last fact.")
     lag: Lag = plain("What the state follower has before it.")
-    followers: list[Follower] = plain("The followers.")
+    followers: list[Follower] = plain("The followers, that of the state first.")
     parked_count: Long = plain("How many records are parked.")
     launch_hosts: list[str] = plain(
         "Hosts on which a worker took launches within the last 30 seconds; where there is none, runs stay queued."
