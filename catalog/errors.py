@@ -152,9 +152,15 @@ class Unavailable(HeadwaterError):
 
 
 class DatabaseUnavailable(Unavailable):
-    """The database does not answer; nothing was stored, send the request again later."""
+    """The database does not answer; send the request again later."""
 
     code = "database-unavailable"
+
+
+class LedgerHeld(DatabaseUnavailable):
+    """Somebody has held the ledger's append lock for 5 s; nothing was stored, send the request again later."""
+
+    code = "ledger-held"
 
 
 class ServerBusy(Unavailable):

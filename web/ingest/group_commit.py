@@ -6,16 +6,18 @@ told to come back, so that memory is never the buffer.
 
 import asyncio
 import contextlib
+import time
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from typing import Any
 
 import psycopg
 import structlog
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.errors import DatabaseUnavailable, IngestQueueFull
+from catalog.errors import DatabaseUnavailable, IngestQueueFull, LedgerHeld
 from catalog.ledger import Appended, NewFact, append_facts, compress
 
 log = structlog.get_logger(__name__)
@@ -26,6 +28,8 @@ ANSWER_SECONDS = 15.0
 MAX_GROUP_FACTS = 2_000
 #: Seconds that an orderly end waits for commits under way.
 STOP_SECONDS = 1.5
+#: Seconds that the database has to take back a statement.
+CANCEL_SECONDS = 0.5
 
 
 @dataclass(slots=True)
@@ -33,6 +37,8 @@ class _Submission:
     facts: Sequence[NewFact]
     size: int
     done: "asyncio.Future[list[Appended]]"
+    #: When it came, in seconds of the monotonic clock.
+    since: float = field(default_factory=time.monotonic)
 
     def acknowledge(self, appended: list[Appended]) -> None:
         """Tell the caller that its facts are committed, if it still waits."""
@@ -52,6 +58,10 @@ class GroupCommit:
         self._engine = engine
         self._queue_bytes = queue_bytes
         self._waiting: list[_Submission] = []
+        #: What the commit under way is about.
+        self._group: list[_Submission] = []
+        #: The connection of the commit under way.
+        self._committing: psycopg.Connection[Any] | None = None
         self._waiting_bytes = 0
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
@@ -66,6 +76,12 @@ class GroupCommit:
         """Bytes of facts that wait for a commit."""
         return self._waiting_bytes
 
+    @property
+    def oldest_seconds(self) -> float:
+        """Seconds for which the oldest facts have waited for their commit, 0 where none wait."""
+        oldest = (self._group or self._waiting)[:1]
+        return time.monotonic() - oldest[0].since if oldest else 0.0
+
     async def start(self) -> None:
         """Begin to commit what is submitted."""
         self._task = asyncio.create_task(self._run(), name="group commit")
@@ -77,17 +93,18 @@ class GroupCommit:
         if self._task is not None:
             _, pending = await asyncio.wait([self._task], timeout=seconds)
             if pending:
+                await asyncio.to_thread(self._take_back)
                 self._task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
                     await self._task
-        # A commit that hangs ends with its connection; nobody waits for it any more.
+        # Where the database does not even take the statement back, nobody waits for it any more.
         self._executor.shutdown(wait=False, cancel_futures=True)
 
     async def append(self, facts: Sequence[NewFact]) -> list[Appended]:
         """Return the places of the facts once they are committed.
 
-        Raises `IngestQueueFull` or `DatabaseUnavailable`; nothing was stored then, or it was stored and is found
-        again as a duplicate when the caller repeats it.
+        Raises `IngestQueueFull` or `LedgerHeld`, and nothing was stored then; or another `DatabaseUnavailable`, and
+        what may have been stored is found again as a duplicate when the caller repeats it.
         """
         if self._stopping:
             raise DatabaseUnavailable("the server ends; send the request again")
@@ -107,18 +124,17 @@ class GroupCommit:
             raise DatabaseUnavailable("the server ends; send the request again") from error
 
     async def _run(self) -> None:
-        group: list[_Submission] = []
         try:
             while self._waiting or not self._stopping:
                 await self._wake.wait()
-                group = self._next_group()
-                if group:
-                    await self._settle(group)
-                    self._waiting_bytes -= sum(submission.size for submission in group)
+                self._group = self._next_group()
+                if self._group:
+                    await self._settle(self._group)
+                    self._waiting_bytes -= sum(submission.size for submission in self._group)
                 else:
                     self._wake.clear()
         finally:
-            for submission in (*group, *self._waiting):
+            for submission in (*self._group, *self._waiting):
                 submission.refuse(DatabaseUnavailable("the server ends; send the request again"))
 
     async def _settle(self, group: "list[_Submission]") -> None:
@@ -129,6 +145,8 @@ class GroupCommit:
             if len(group) == 1 or isinstance(error, DatabaseUnavailable):
                 for submission in group:
                     submission.refuse(error)
+                if isinstance(error, LedgerHeld):
+                    self._refuse_waiting(error)
                 return
             # One of them cannot be stored; the others are not to blame, so each has a transaction of its own.
             log.exception("ingest.group_failed", requests=len(group))
@@ -141,6 +159,13 @@ class GroupCommit:
             submission.acknowledge(appended[start:end])
             start = end
         self.on_commit(start)
+
+    def _refuse_waiting(self, error: LedgerHeld) -> None:
+        """Tell those who wait for the commit that failed: they would wait for the same lock, one after another."""
+        waiting, self._waiting = self._waiting, []
+        for submission in waiting:
+            self._waiting_bytes -= submission.size
+            submission.refuse(error)
 
     def _next_group(self) -> list[_Submission]:
         count = 0
@@ -158,16 +183,32 @@ class GroupCommit:
         bodies = [compress(fact.body) for fact in facts]
         try:
             return self._append(facts, bodies)
+        except LedgerHeld:
+            raise
         except DatabaseUnavailable:
+            if self._stopping:
+                raise
             # A pooled connection may have died while it was idle: once more on a new one. Repeating is harmless.
             self._engine.dispose()
             return self._append(facts, bodies)
 
     def _append(self, facts: Sequence[NewFact], bodies: Sequence[bytes]) -> list[Appended]:
         with translated_errors(), self._engine.begin() as connection:
+            self._committing = driver_connection(connection)
             try:
-                return append_facts(driver_connection(connection), facts, compressed=bodies)
+                return append_facts(self._committing, facts, compressed=bodies)
+            except psycopg.errors.LockNotAvailable as error:
+                raise LedgerHeld from error
             except psycopg.OperationalError as error:
                 # SQLAlchemy did not see the statement fail, so it is told that the connection is of no use.
                 connection.invalidate()
                 raise DatabaseUnavailable from error
+            finally:
+                self._committing = None
+
+    def _take_back(self) -> None:
+        """Ask the database to give up the statement of the commit under way, which then stores nothing."""
+        connection = self._committing
+        if connection is not None:
+            with contextlib.suppress(psycopg.Error):
+                connection.cancel_safe(timeout=CANCEL_SECONDS)
