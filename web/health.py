@@ -5,7 +5,7 @@ every web process out of a load balancer.
 """
 
 import importlib.metadata
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,15 +15,27 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from catalog.errors import DatabaseUnavailable, DiskFull
+from catalog.ledger import APPEND_LOCK
 from catalog.migrations import HEAD
 from web.access import Permission, require
 from web.ingest.disk import DiskGuard
-from web.vitals import FollowerVitals, Probe, read_followers, read_revision
+from web.vitals import (
+    FollowerVitals,
+    LockHolder,
+    Probe,
+    read_followers,
+    read_lock_holder,
+    read_revision,
+)
 
 #: Answers are that old at most, in seconds, before the server calls itself not ready.
 MAX_OLDEST_SECONDS = 60.0
 #: Records that a follower may lie behind, however young they are; minutes of work.
 MAX_LAG = 500_000
+#: A commit that facts have waited for so long, in seconds, is stuck: others take milliseconds.
+MAX_COMMIT_SECONDS = 3.0
+#: Whoever has held the append lock for so long, in seconds, is frozen: who only waited for it before waited 5 at most.
+MAX_HELD_SECONDS = 6.0
 
 VERSION = importlib.metadata.version("headwater")
 
@@ -41,16 +53,21 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What the database tells a readiness check: the schema's revision and, where that is known, the followers."""
+    """What the database tells a readiness check: the schema's revision and, where that is known, the followers.
+
+    `appender` is who holds the append lock, if anybody does at that instant.
+    """
 
     revision: str | None
     followers: list[FollowerVitals]
+    appender: LockHolder | None
 
 
 def read_readiness(connection: "psycopg.Connection[Any]") -> Readiness:
     """Return what a readiness check needs."""
     revision = read_revision(connection)
-    return Readiness(revision, read_followers(connection) if revision is not None else [])
+    followers = read_followers(connection) if revision is not None else []
+    return Readiness(revision, followers, read_lock_holder(connection, APPEND_LOCK))
 
 
 def database_checks(readiness: Readiness) -> Iterator[Check]:
@@ -73,6 +90,17 @@ def follower_check(follower: FollowerVitals) -> Check:
     return Check(f"follower.{follower.name}", close, found, essential=False)
 
 
+def ledger_check(waiting_seconds: float, appender: LockHolder | None) -> Check:
+    """Return whether what is sent gets into the ledger: nothing waits for long, and nobody keeps the rest out."""
+    held = (appender.seconds or 0.0) if appender is not None else 0.0
+    found = []
+    if waiting_seconds > MAX_COMMIT_SECONDS:
+        found.append(f"the oldest submission has waited {waiting_seconds:.1f} s for its commit")
+    if appender is not None and (found or held > MAX_HELD_SECONDS):
+        found.append(f"{appender} has held the append lock for {held:.1f} s")
+    return Check("ledger", not found, "; ".join(found) or "nothing waits for long")
+
+
 def disk_check(disk: DiskGuard) -> Check:
     """Return whether there is room to take in events."""
     try:
@@ -82,8 +110,13 @@ def disk_check(disk: DiskGuard) -> Check:
     return Check("disk", True, f"{disk.free_bytes() // 2**20} MiB free")
 
 
-def health_router(probe: Probe[Readiness], disk: DiskGuard) -> APIRouter:
-    """Return the routes that supervisors and load balancers ask."""
+def health_router(
+    probe: Probe[Readiness], disk: DiskGuard, waiting_seconds: Callable[[], float]
+) -> APIRouter:
+    """Return the routes that supervisors and load balancers ask.
+
+    `waiting_seconds` tells for how long the oldest submission has waited for its commit.
+    """
     router = APIRouter(tags=["operation"])
 
     @router.head("/healthz", include_in_schema=False)
@@ -97,10 +130,14 @@ def health_router(probe: Probe[Readiness], disk: DiskGuard) -> APIRouter:
     async def get_readiness(request: Request) -> Response:
         """200 `ready`, 200 `degraded` when answers are behind or lack a parked fact, else 503; each check by name."""
         require(request, Permission.READ)
+        appender = None
         try:
-            checks = list(database_checks(await probe()))
+            readiness = await probe()
+            checks = list(database_checks(readiness))
+            appender = readiness.appender
         except DatabaseUnavailable as error:
             checks = [Check("database", False, error.message)]
+        checks.append(ledger_check(waiting_seconds(), appender))
         checks.append(disk_check(disk))
         serving = all(check.ok for check in checks if check.essential)
         whole = all(check.ok for check in checks)

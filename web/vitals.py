@@ -46,6 +46,21 @@ class FollowerVitals:
 
 
 @dataclass(frozen=True, slots=True)
+class LockHolder:
+    """Who holds an advisory lock; `seconds` since its transaction began, None where this role may not see that."""
+
+    process: int
+    application: str
+    address: str | None
+    seconds: float | None
+
+    def __str__(self) -> str:
+        """Return it as an operator finds it in the database."""
+        where = f" at {self.address}" if self.address else ""
+        return f"database process {self.process} ({self.application or 'unnamed'}{where})"
+
+
+@dataclass(frozen=True, slots=True)
 class Contents:
     """How many things the catalog holds, and how far its followers have come with what it heard."""
 
@@ -81,6 +96,12 @@ def read_revision(connection: "psycopg.Connection[Any]") -> str | None:
 def read_followers(connection: "psycopg.Connection[Any]") -> list[FollowerVitals]:
     """Return how the followers stand, the state follower first."""
     return [FollowerVitals(*row) for row in connection.execute(QUERIES["followers"]).fetchall()]
+
+
+def read_lock_holder(connection: "psycopg.Connection[Any]", key: int) -> LockHolder | None:
+    """Return who holds the advisory lock, None where nobody does."""
+    row = connection.execute(QUERIES["lock_holder"], {"key": key}).fetchone()
+    return None if row is None else LockHolder(*row)
 
 
 def read_jobs(connection: "psycopg.Connection[Any]") -> Mapping[str, int]:

@@ -34,6 +34,14 @@ SELECT name FROM host WHERE launches_at > clock_timestamp() - make_interval(secs
 -- name: datasets
 SELECT count(*) FROM dataset
 
+-- name: lock_holder
+SELECT a.pid, a.application_name, a.client_addr::text,
+       extract(epoch FROM clock_timestamp() - coalesce(a.xact_start, a.state_change))::float8
+FROM pg_locks l JOIN pg_stat_activity a USING (pid)
+WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
+  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+  AND l.classid::bigint = %(key)s::bigint >> 32 AND l.objid::bigint = %(key)s::bigint & 4294967295
+
 -- name: jobs
 SELECT count(*) FROM job
 

@@ -59,6 +59,7 @@ def test_a_whole_catalog_is_ready_and_names_each_check(database_url: str, tmp_pa
             assert set(found) == {
                 "database",
                 "migrations",
+                "ledger",
                 "follower.state",
                 "follower.graph",
                 "parked.state",

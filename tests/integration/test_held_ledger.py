@@ -1,6 +1,7 @@
 """Somebody holds the append lock and is frozen: senders are told soon, readiness says so, nothing is lost."""
 
 import asyncio
+import re
 import time
 import uuid
 from collections.abc import Iterator
@@ -9,11 +10,17 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import psycopg
+import pytest
 
 from catalog.ledger import APPEND_LOCK
+from catalog.settings import Settings
 from tests.support.openlineage_events import run_event
 from tests.support.spine import connect
 from tests.support.web import Web, ledger, problem_of, running_web
+from web.app import READY_SECONDS
+from web.doctor import Finding, Status, diagnose
+from web.health import MAX_COMMIT_SECONDS, MAX_HELD_SECONDS
 
 #: The database waits 5 s for the lock; the rest is the way there and back on a loaded machine.
 TOLD_SECONDS = 6.5
@@ -74,3 +81,80 @@ def test_who_waits_behind_the_one_that_is_told_is_told_too(database_url: str, tm
             assert (await web.post_event(event())).status_code == 201
 
     asyncio.run(scenario())
+
+
+async def readiness(web: Web) -> tuple[int, str, dict[str, Any]]:
+    response = await web.client.get("/readyz")
+    answer = response.json()
+    return response.status_code, answer["status"], answer["checks"]
+
+
+async def until_readiness_is(web: Web, status: int, seconds: float) -> tuple[str, dict[str, Any]]:
+    """Return what readiness says once it answers with the status."""
+    deadline = time.monotonic() + seconds
+    while True:
+        found, word, checks = await readiness(web)
+        if found == status:
+            return word, checks
+        assert time.monotonic() < deadline, checks
+        await asyncio.sleep(0.1)
+
+
+def test_readiness_names_the_submission_that_waits_and_who_keeps_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            with frozen_append(database_url) as process:
+                assert (await readiness(web))[0] == 200
+                post = asyncio.create_task(web.post_event(event()))
+                word, checks = await until_readiness_is(web, 503, MAX_COMMIT_SECONDS + 1.5)
+                # It is said while the sender still waits.
+                assert not post.done()
+                assert word == "not ready"
+                assert [name for name, check in checks.items() if not check["ok"]] == ["ledger"]
+                found = checks["ledger"]["found"]
+                assert re.match(r"the oldest submission has waited [345]\.\d s for its commit; ", found)
+                assert f"database process {process} (" in found
+                assert (await post).status_code == 503
+                # Nobody waits any more, and the next one would fail all the same.
+                await asyncio.sleep(MAX_HELD_SECONDS - 5 + READY_SECONDS)
+                _, checks = await until_readiness_is(web, 503, 0.5)
+                assert checks["ledger"]["found"].startswith(f"database process {process} (")
+            word, checks = await until_readiness_is(web, 200, READY_SECONDS + 1)
+            assert (word, checks["ledger"]["ok"]) == ("ready", True)
+
+    asyncio.run(scenario())
+
+
+def test_a_queue_that_moves_is_ready_whoever_appends(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            for _ in range(20):
+                with frozen_append(database_url):
+                    posts = [asyncio.create_task(web.post_event(event())) for _ in range(5)]
+                    await asyncio.sleep(0.1)
+                    assert 0 < web.services.group_commit.oldest_seconds < 1
+                    assert (await readiness(web))[1] == "ready"
+                assert {response.status_code for response in await asyncio.gather(*posts)} == {201}
+                assert web.services.group_commit.oldest_seconds == 0
+
+    asyncio.run(scenario())
+
+
+def test_the_doctor_says_how_to_end_who_keeps_the_ledger(database_url: str, tmp_path: Path) -> None:
+    settings = Settings(data_dir=tmp_path)
+
+    def ledger_finding() -> Finding:
+        (found,) = (one for one in diagnose(settings, database_url) if one.check == "ledger")
+        return found
+
+    with pytest.raises(psycopg.errors.AdminShutdown), frozen_append(database_url) as process:
+        assert ledger_finding().status is Status.OK
+        time.sleep(MAX_HELD_SECONDS)
+        finding = ledger_finding()
+        assert finding.status is Status.PROBLEM
+        assert f"database process {process} (" in finding.found
+        with connect(database_url) as operator:
+            operator.execute(finding.advice[finding.advice.index("SELECT") :])
+    assert ledger_finding().status is Status.OK

@@ -15,7 +15,7 @@ from web.access.boundary import Boundary
 from web.doctor.database import check_clock, check_durability, check_migrations, check_tokens, check_version
 from web.doctor.finding import Finding, problem, unknown
 from web.doctor.surroundings import check_address, check_data_folder, check_disk, check_versions
-from web.doctor.working import check_followers, check_parked, check_queue, check_workers
+from web.doctor.working import check_followers, check_ledger, check_parked, check_queue, check_workers
 from web.vitals import connect_briefly, read_revision
 
 DatabaseCheck = Callable[["psycopg.Connection[Any]", Settings], Iterator[Finding]]
@@ -28,6 +28,7 @@ _ANY_DATABASE: dict[str, DatabaseCheck] = {
     "migrations": check_migrations,
 }
 _OUR_DATABASE: dict[str, DatabaseCheck] = {
+    "ledger": check_ledger,
     "follower": check_followers,
     "parked": check_parked,
     "queue": check_queue,

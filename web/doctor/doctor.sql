@@ -8,13 +8,6 @@ WHERE name IN ('fsync', 'full_page_writes', 'synchronous_commit') ORDER BY name
 -- name: clock
 SELECT clock_timestamp()
 
--- name: lock_holder
-SELECT a.pid, a.application_name, a.client_addr::text
-FROM pg_locks l JOIN pg_stat_activity a USING (pid)
-WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
-  AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
-  AND l.classid::bigint = %(key)s::bigint >> 32 AND l.objid::bigint = %(key)s::bigint & 4294967295
-
 -- name: parked
 SELECT follower, count(*), min(position), (array_agg(error_code ORDER BY position))[1]
 FROM parked GROUP BY follower ORDER BY follower

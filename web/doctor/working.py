@@ -1,18 +1,26 @@
-"""What works on the ledger: followers, parked facts, the queue of jobs, workers and hosts."""
+"""The ledger and what works on it: followers, parked facts, the queue of jobs, workers and hosts."""
 
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
 
+from catalog.ledger import APPEND_LOCK
 from catalog.settings import Settings
 from graph.following import GRAPH_FOLLOWER_LOCK
 from hooks.jobs import LAUNCH_QUEUE
 from hooks.state_follower import STATE_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
-from web.health import follower_check
-from web.vitals import FollowerVitals, read_count, read_followers, read_launch_hosts
+from web.health import follower_check, ledger_check
+from web.vitals import (
+    FollowerVitals,
+    LockHolder,
+    read_count,
+    read_followers,
+    read_launch_hosts,
+    read_lock_holder,
+)
 
 _LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
@@ -25,18 +33,28 @@ STALLED_SECONDS = 15.0
 WAITING_SECONDS = 30.0
 
 
+def check_ledger(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield whether somebody keeps everybody else from the ledger."""
+    appender = read_lock_holder(connection, APPEND_LOCK)
+    check = ledger_check(0.0, appender)
+    if check.ok or appender is None:
+        yield ok("ledger", "nobody keeps others from it")
+    else:
+        advice = f"it is frozen: end it with SELECT pg_terminate_backend({appender.process})"
+        yield problem("ledger", f"{check.found}: nothing is taken in", advice)
+
+
 def check_followers(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
     """Yield for each follower whether somebody follows and how far it is behind."""
     for follower in read_followers(connection):
-        holder = connection.execute(QUERIES["lock_holder"], {"key": _LOCKS[follower.name]}).fetchone()
-        yield _follower(follower, holder)
+        yield _follower(follower, read_lock_holder(connection, _LOCKS[follower.name]))
 
 
-def _follower(follower: FollowerVitals, holder: tuple[Any, ...] | None) -> Finding:
+def _follower(follower: FollowerVitals, holder: LockHolder | None) -> Finding:
     check = f"follower.{follower.name}"
     age = follower.oldest_seconds
-    where = f" at {holder[2]}" if holder and holder[2] else ""
-    held = f"followed by {follower.holder or holder[1]}{where}" if holder else "followed by nobody"
+    where = f" at {holder.address}" if holder and holder.address else ""
+    held = f"followed by {follower.holder or holder.application}{where}" if holder else "followed by nobody"
     found = f"{held}; {follower.lag} positions behind, the oldest {age:.1f} s old"
     if holder is None:
         return problem(check, found, _START_A_WORKER)
