@@ -20,6 +20,10 @@ log = structlog.get_logger(__name__)
 #: A cursor that has not moved for so long although there is work has lost its holder.
 STILL_SECONDS = 3.0
 IDLE_TRANSACTION_SECONDS = 10
+#: A batch of so many records means that more are coming: waiting for them a moment makes the next batch worth its
+#: transaction. A lone record never waits.
+CROWD = 4
+GATHER_SECONDS = 0.02
 
 
 Record = TypeVar("Record")
@@ -211,6 +215,8 @@ def _follow(
         if step.taken == 0:
             for _ in connection.notifies(timeout=poll_seconds, stop_after=1):
                 break
+        elif CROWD <= step.taken < follower.batch:
+            stop.wait(GATHER_SECONDS)
 
 
 def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], position: int) -> None:
