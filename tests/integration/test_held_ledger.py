@@ -149,12 +149,16 @@ def test_the_doctor_says_how_to_end_who_keeps_the_ledger(database_url: str, tmp_
         (found,) = (one for one in diagnose(settings, database_url) if one.check == "ledger")
         return found
 
-    with pytest.raises(psycopg.errors.AdminShutdown), frozen_append(database_url) as process:
-        assert ledger_finding().status is Status.OK
-        time.sleep(MAX_HELD_SECONDS)
-        finding = ledger_finding()
-        assert finding.status is Status.PROBLEM
-        assert f"database process {process} (" in finding.found
-        with connect(database_url) as operator:
-            operator.execute(finding.advice[finding.advice.index("SELECT") :])
+    def end_as_advised() -> None:
+        with frozen_append(database_url) as process:
+            assert ledger_finding().status is Status.OK
+            time.sleep(MAX_HELD_SECONDS)
+            finding = ledger_finding()
+            assert finding.status is Status.PROBLEM
+            assert f"database process {process} (" in finding.found
+            with connect(database_url) as operator:
+                operator.execute(finding.advice[finding.advice.index("SELECT") :])
+
+    with pytest.raises(psycopg.errors.AdminShutdown):
+        end_as_advised()
     assert ledger_finding().status is Status.OK
