@@ -37,6 +37,12 @@ TARGETS = (
     Target("lineage", "ingest.p95_ms", 100, None, "ms"),
     Target("startup", "warm_ready_s", 3, 1.5, "s"),
     Target("startup", "idle_pss_mib", 350, 200, "MiB"),
+    Target("crash", "acknowledged_missing", 0, None, "events"),
+    Target("crash", "events_twice", 0, None, "events"),
+    Target("crash", "each_runs_missing", 0, None, "runs"),
+    Target("crash", "latest_versions_unconsumed", 0, None, "versions"),
+    Target("crash", "attempts_started_twice", 0, None, "attempts"),
+    Target("crash", "graph_differences", 0, None, "differences"),
 )
 
 ELSEWHERE = {
