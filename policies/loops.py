@@ -8,7 +8,9 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from catalog.documents.pipeline import Pipeline
 from catalog.keys import DatasetKey
+from policies.conditions import from_document, leaves
 
 #: A described loop names at most this many pipelines and datasets.
 SHOWN_AT_MOST = 21
@@ -21,6 +23,15 @@ class PipelineEdges:
     name: str
     reads: frozenset[DatasetKey]
     writes: frozenset[DatasetKey]
+
+    @classmethod
+    def of(cls, name: str, pipeline: Pipeline) -> "PipelineEdges":
+        """Return what the document of the pipeline says."""
+        return cls(
+            name=name,
+            reads=frozenset(leaf.key for leaf in leaves(from_document(pipeline.spec.when))),
+            writes=frozenset(reference.key for reference in pipeline.spec.produces),
+        )
 
 
 _Node = tuple[str, ...]

@@ -146,3 +146,25 @@ FROM (
 WHERE NOT EXISTS (SELECT FROM consumption c WHERE c.pipeline = %(pipeline)s AND c.input_id = %(input)s
                   AND c.version_id = v.version_id)
 ON CONFLICT DO NOTHING
+
+-- name: newest_documents
+SELECT d.kind, d.name, d.version, d.digest, d.body, d.deleted
+FROM unnest(%(kinds)s::text[], %(names)s::text[]) AS asked (kind, name)
+CROSS JOIN LATERAL (
+    SELECT * FROM document WHERE kind = asked.kind AND name = asked.name ORDER BY version DESC LIMIT 1
+) AS d
+
+-- name: shapes_below
+-- What each job asked for, and every job that runs within it, reads and writes now; each shape once.
+WITH RECURSIVE below AS (
+    SELECT asked.name, asked.job FROM unnest(%(names)s::text[], %(jobs)s::uuid[]) AS asked (name, job)
+    UNION
+    SELECT below.name, p.job_id FROM below JOIN job_parent p ON p.parent_id = below.job
+)
+SELECT told.name, s.body
+FROM (SELECT DISTINCT below.name, j.shape_hash FROM below JOIN job j ON j.id = below.job) AS told
+JOIN shape s ON s.hash = told.shape_hash
+
+-- name: representatives
+SELECT c.dataset_id, d.namespace, d.name FROM dataset_class c JOIN dataset d ON d.id = c.class_id
+WHERE c.dataset_id = ANY(%(ids)s::uuid[])

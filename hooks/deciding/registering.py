@@ -1,7 +1,6 @@
 """Documents applied, deleted, paused and resumed: held against the current state, accepted or refused whole."""
 
 import uuid
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, assert_never
 
@@ -10,16 +9,14 @@ import psycopg
 
 from catalog.documents.document import Document
 from catalog.documents.kinds import parse_document
-from catalog.documents.pipeline import Pipeline
-from catalog.errors import CausalLoop, Conflict, HeadwaterError, InvalidDocument, NotFound
+from catalog.errors import HeadwaterError, NotFound
 from catalog.facts import FactKind
-from catalog.keys import DatasetKey
 from catalog.ledger import Fact
+from hooks.deciding.planning import read_plan, read_stored
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
 from hooks.deciding.working_set import WorkingSet, save_results
-from policies.conditions import from_document, leaves
-from policies.loops import PipelineEdges, describe_loop, find_loop
+from policies.plans import DocumentPlan, Effect, StoredDocument
 from policies.transitions import RunState
 
 
@@ -71,56 +68,43 @@ def _apply(
             assert_never(kind)
 
 
-def _current(connection: psycopg.Connection[Any], kind: str, name: str) -> tuple[int, str, bool]:
-    row = connection.execute(
-        "SELECT version, digest, deleted FROM document WHERE kind = %s AND name = %s ORDER BY version DESC LIMIT 1",
-        (kind, name),
-    ).fetchone()
-    return (row[0], row[1], row[2]) if row else (0, "", True)
-
-
 def _apply_documents(
     connection: psycopg.Connection[Any], body: dict[str, Any], occasion: Occasion, registry: Registry
 ) -> tuple[dict[str, Any], list[str]]:
     documents = [parse_document(item, source="documents") for item in body["documents"]]
-    names = Counter(f"{document.kind}/{document.name}" for document in documents)
-    twice = [name for name, times in names.items() if times > 1]
-    if twice:
-        raise InvalidDocument(
-            f"expected each document once, found {', '.join(sorted(twice)[:10])} more than once"
-        )
-    expected: dict[str, int] = body.get("expected") or {}
-    changes: list[dict[str, Any]] = []
+    plan = read_plan(connection, registry, documents, body.get("expected") or {})
+    plan.check()
     created: list[RegisteredPipeline] = []
     evaluate: list[str] = []
-    for document in documents:
-        version, digest, deleted = _current(connection, document.kind, document.name)
-        reference = f"{document.kind}/{document.name}"
-        if reference in expected and expected[reference] != version:
-            raise Conflict(
-                f"{reference}: expected version {expected[reference]} to be current, found {version}"
-            )
-        if digest == document.digest and not deleted:
-            changes.append(
-                {"kind": document.kind, "name": document.name, "version": version, "change": "unchanged"}
-            )
+    for planned in plan.documents:
+        document = planned.document
+        if planned.effect is Effect.UNCHANGED:
             continue
-        _insert_document(connection, document, version + 1, occasion)
-        change = "created" if deleted else "updated"
-        changes.append(
-            {"kind": document.kind, "name": document.name, "version": version + 1, "change": change}
-        )
+        _insert_document(connection, document, planned.version, occasion)
         if document.kind == "Pipeline":
-            registered = _register(connection, document, version + 1, occasion)
+            registered = _register(connection, document, planned.version, occasion)
             evaluate.append(document.name)
-            if deleted:
+            if planned.effect is Effect.CREATED:
                 # What an earlier pipeline of this name left behind is not for this one.
                 connection.execute("DELETE FROM input_queue WHERE pipeline = %s", (document.name,))
                 created.append(registered)
-    refuse_loops(connection, registry, documents)
     for registered in created:
         _queue_backlog(connection, registered)
-    return {"documents": changes}, evaluate
+    return {"documents": [_told(planned) for planned in plan.documents]}, evaluate
+
+
+def _told(planned: DocumentPlan) -> dict[str, Any]:
+    """Return what the verdict says of one document."""
+    return {
+        "kind": planned.document.kind,
+        "name": planned.document.name,
+        "version": planned.version,
+        "change": planned.effect,
+        "warnings": [
+            {"code": warning.code, "message": warning.message, "dataset": warning.dataset}
+            for warning in planned.warnings
+        ],
+    }
 
 
 def _insert_document(
@@ -169,40 +153,6 @@ def _register(
     return registered
 
 
-def refuse_loops(
-    connection: psycopg.Connection[Any], registry: Registry, documents: Sequence[Document]
-) -> None:
-    """Raise `CausalLoop` where the pipelines, with these documents, would trigger each other without end."""
-    pipelines: dict[str, Pipeline] = {name: known.document for name, known in registry.pipelines.items()}
-    for document in documents:
-        if document.kind == "Pipeline":
-            pipelines[document.name] = Pipeline.model_validate(document.body)
-    edges = [
-        PipelineEdges(
-            name=name,
-            reads=frozenset(leaf.key for leaf in leaves(from_document(document.spec.when))),
-            writes=frozenset(reference.key for reference in document.spec.produces),
-        )
-        for name, document in pipelines.items()
-    ]
-    loop = find_loop(edges, _representatives(connection, edges))
-    if loop is not None:
-        raise CausalLoop(f"the pipelines would trigger each other without end: {describe_loop(loop)}")
-
-
-def _representatives(
-    connection: psycopg.Connection[Any], edges: Sequence[PipelineEdges]
-) -> dict[DatasetKey, DatasetKey]:
-    """Return one key for all keys that name the same dataset, for those that have aliases."""
-    keys = {key.id: key for edge in edges for key in edge.reads | edge.writes}
-    rows = connection.execute(
-        "SELECT c.dataset_id, d.namespace, d.name FROM dataset_class c JOIN dataset d ON d.id = c.class_id"
-        " WHERE c.dataset_id = ANY(%s)",
-        (list(keys),),
-    )
-    return {keys[found]: DatasetKey(namespace, name) for found, namespace, name in rows}
-
-
 def _queue_backlog(connection: psycopg.Connection[Any], pipeline: RegisteredPipeline) -> None:
     """Queue the versions that a new pipeline asks for by `startFrom`."""
     start_from = pipeline.document.spec.start_from
@@ -232,9 +182,10 @@ def _members(
 def _delete(
     connection: psycopg.Connection[Any], kind: str, name: str, occasion: Occasion
 ) -> tuple[dict[str, Any], list[str]]:
-    version, _, deleted = _current(connection, kind, name)
-    if deleted:
+    stored = read_stored(connection, [(kind, name)]).get((kind, name), StoredDocument())
+    if stored.document is None:
         raise NotFound(f"expected the name of a registered {kind}, found {name!r}")
+    version = stored.version
     if kind == "Pipeline":
         _cancel_waiting(connection, name, occasion)
     connection.execute(

@@ -302,9 +302,8 @@ def test_unchanged_documents_are_a_no_op_and_an_expected_version_is_held(story: 
     result = story.connection.execute(
         "SELECT result FROM command_result WHERE position = %s", (position,)
     ).fetchone()
-    assert result == (
-        {"documents": [{"kind": "Pipeline", "name": "p", "version": 1, "change": "unchanged"}]},
-    )
+    unchanged = {"kind": "Pipeline", "name": "p", "version": 1, "change": "unchanged", "warnings": []}
+    assert result == ({"documents": [unchanged]},)
     position = story.tell(apply_fact(pipeline_body("p", "b"), expected={"Pipeline/p": 7}))
     row = story.connection.execute(
         "SELECT accepted, code FROM command_result WHERE position = %s", (position,)

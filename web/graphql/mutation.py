@@ -16,7 +16,7 @@ from web.graphql.applying import (
     applied,
     check_expected,
     parse_documents,
-    plan,
+    planned,
 )
 from web.graphql.loaders.documents import documents_by_version
 from web.graphql.loaders.pipeline_runs import pipeline_runs_by_id
@@ -148,7 +148,7 @@ def _apply_documents(
     request.authorise(Permission.READ if dry_run else Permission.APPLY)
     parsed = parse_documents(documents)
     if dry_run:
-        return plan(request, parsed, versions)
+        return planned(request, parsed, versions)
     position, result = _submit(
         request,
         Permission.APPLY,

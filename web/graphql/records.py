@@ -348,15 +348,6 @@ class CauseRecord(Record):
 
 
 @dataclass(slots=True, eq=False)
-class WarningRecord:
-    """Something that is allowed and probably not meant."""
-
-    code: str
-    message: str
-    dataset: str | None = None
-
-
-@dataclass(slots=True, eq=False)
 class CausesRecord:
     """The chain of causes, and whether it is the whole one."""
 

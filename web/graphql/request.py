@@ -4,11 +4,11 @@ import contextlib
 import datetime as dt
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
 import psycopg
 from sqlalchemy import Connection, Engine
@@ -25,6 +25,8 @@ TRAVERSAL_SHARE = 0.8
 #: How long the cancelling of a statement may take, in seconds.
 CANCEL_SECONDS = 1.0
 
+Answer = TypeVar("Answer")
+
 
 class Snapshot:
     """One read-only transaction: every statement in it sees the same rows."""
@@ -38,7 +40,7 @@ class Snapshot:
             b"SELECT set_config('statement_timeout', %(milliseconds)s, true), clock_timestamp()",
             milliseconds=str(max(1, int(seconds * 1000))),
         )
-        self.position, self.graph_position = self._guarded(current_positions)
+        self.position, self.graph_position = self.read(current_positions)
 
     #: The database's clock when the snapshot was taken.
     now: dt.datetime
@@ -46,19 +48,16 @@ class Snapshot:
     position: int
     graph_position: int
 
-    @property
-    def connection(self) -> "psycopg.Connection[Any]":
-        """The driver's connection, for readers that other rooms offer."""
-        return self._raw
+    def cancel(self) -> None:
+        """End the statement that runs, if one does."""
+        self._raw.cancel_safe(timeout=CANCEL_SECONDS)
 
     def rows(self, query: bytes, **parameters: Any) -> list[tuple[Any, ...]]:
         """Return the rows of a named statement; raise `QueryTimedOut` or `DatabaseUnavailable`."""
-        found: list[tuple[Any, ...]] = self._guarded(
-            lambda connection: connection.execute(query, parameters).fetchall()
-        )
-        return found
+        return self.read(lambda connection: connection.execute(query, parameters).fetchall())
 
-    def _guarded(self, read: Callable[["psycopg.Connection[Any]"], Any]) -> Any:
+    def read(self, read: Callable[["psycopg.Connection[Any]"], Answer]) -> Answer:
+        """Return what a reader finds on the driver's connection; raise `QueryTimedOut` or `DatabaseUnavailable`."""
         if self._failure is not None:
             # The transaction is over; the first failure is the reason for all that follow.
             raise self._failure
@@ -69,7 +68,7 @@ class Snapshot:
             self._failure = error
             raise
 
-    def _read(self, read: Callable[["psycopg.Connection[Any]"], Any]) -> Any:
+    def _read(self, read: Callable[["psycopg.Connection[Any]"], Answer]) -> Answer:
         try:
             return read(self._raw)
         except psycopg.errors.QueryCanceled as error:
@@ -130,6 +129,10 @@ class QueryRequest:
         """Return the rows of a named statement, read from the snapshot."""
         return self.snapshot.rows(query, **parameters)
 
+    def read(self, read: Callable[["psycopg.Connection[Any]"], Answer]) -> Answer:
+        """Return what a reader that another room offers finds in the snapshot."""
+        return self.snapshot.read(read)
+
     def close(self) -> None:
         """Give the snapshot back; the next read takes a new one."""
         self._snapshot = None
@@ -157,7 +160,7 @@ class QueryRequest:
         if snapshot is not None:
             # A connection that is no more has nothing to cancel.
             with contextlib.suppress(psycopg.Error):
-                snapshot.connection.cancel_safe(timeout=CANCEL_SECONDS)
+                snapshot.cancel()
 
     def check_time(self) -> None:
         """Raise `QueryTimedOut` where the time allowed is over."""
@@ -181,8 +184,3 @@ class QueryRequest:
             raise PositionNotReached(
                 "the command may be stored: send it again with its idempotencyKey"
             ) from error
-
-
-def keys_of(rows: Sequence[tuple[Any, ...]]) -> list[Any]:
-    """Return the first column."""
-    return [row[0] for row in rows]

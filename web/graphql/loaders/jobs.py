@@ -115,18 +115,6 @@ def parents(request: QueryRequest, members: Sequence[JobRecord]) -> Mapping[uuid
     return found
 
 
-def jobs_below(
-    request: QueryRequest, asked: Sequence[tuple[str, uuid.UUID]]
-) -> Mapping[str, list[JobRecord]]:
-    """Return by name the jobs asked for and every job that runs within them."""
-    rows = request.rows(QUERIES["below"], names=[name for name, _ in asked], jobs=[job for _, job in asked])
-    found: defaultdict[str, list[JobRecord]] = defaultdict(list)
-    for name, *columns in rows:
-        found[name].append(JobRecord(*columns))
-    in_cohort(request, [record for records in found.values() for record in records])
-    return found
-
-
 def jobs_reported(request: QueryRequest, members: Sequence[PipelineRecord]) -> Mapping[uuid.UUID, JobRecord]:
     """Return the stored jobs that the documents of the pipelines name."""
     return jobs_by_id(request, [key.id for member in members if (key := member.reported_job) is not None])

@@ -22,12 +22,3 @@ SELECT hash, body FROM shape WHERE hash = ANY(%(hashes)s::bytea[])
 SELECT p.job_id, j.id, j.namespace, j.name, j.first_seen_at, j.position, j.shape_at, j.shape_hash
 FROM job_parent p JOIN job j ON j.id = p.parent_id
 WHERE p.job_id = ANY(%(ids)s::uuid[]) ORDER BY p.job_id, j.namespace COLLATE "C", j.name COLLATE "C"
-
--- name: below
-WITH RECURSIVE below AS (
-    SELECT asked.name, asked.job FROM unnest(%(names)s::text[], %(jobs)s::uuid[]) AS asked (name, job)
-    UNION
-    SELECT below.name, p.job_id FROM below JOIN job_parent p ON p.parent_id = below.job
-)
-SELECT below.name, j.id, j.namespace, j.name, j.first_seen_at, j.position, j.shape_at, j.shape_hash
-FROM below JOIN job j ON j.id = below.job

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 from catalog.keys import DatasetKey, JobKey
 from policies.conditions import ConditionState
 from policies.transitions import RunState
+from policies.undeclared import PipelineWarning as PipelineWarningRecord
 from web.graphql.connections import Connection
 from web.graphql.loaders.datasets import datasets_named
 from web.graphql.loaders.decisions import decision_pages
@@ -26,7 +27,6 @@ from web.graphql.records import (
     JobRecord,
     PipelineRecord,
     PipelineRunRecord,
-    WarningRecord,
 )
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
@@ -271,7 +271,7 @@ def _decisions(
     return root.cohort.ask(decision_pages, first, after)[root.name]
 
 
-def _warnings(root: PipelineRecord) -> list[WarningRecord]:
+def _warnings(root: PipelineRecord) -> list[PipelineWarningRecord]:
     """What its runs are seen to read or write beyond what its document says; aliases count as one dataset."""
     return root.cohort.ask(pipeline_warnings)[root.name]
 
