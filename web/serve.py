@@ -1,7 +1,10 @@
-"""The web process: a bound socket, the event loop, and an orderly end within three seconds."""
+"""The web process: a bound socket, the event loop, and an end within five seconds, in order where that can be."""
 
+import os
 import signal
 import socket
+import sys
+import threading
 from collections.abc import Callable
 from types import FrameType
 
@@ -23,6 +26,8 @@ BACKLOG = 1024
 MAX_CONNECTIONS = 2_000
 #: Seconds that requests under way have when the server is told to end.
 GRACE_SECONDS = 2
+#: Seconds after which the process ends whatever still hangs in it: threads that wait for a silent database, above all.
+LAST_SECONDS = 4.0
 #: Seconds that an idle connection is kept; longer than the pools of usual clients keep theirs.
 KEEP_ALIVE_SECONDS = 75
 
@@ -92,10 +97,24 @@ class _Server(uvicorn.Server):
         if self.started:
             self._ready()
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        last = threading.Timer(LAST_SECONDS, _end_by_force)
+        # The interpreter waits for other threads at its end, and not for this one.
+        last.daemon = True
+        last.start()
+        await super().shutdown(sockets)
+
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002 - the parent's form
         # A second one does not wait for requests under way.
         self.force_exit = self.should_exit and sig == signal.SIGINT
         self.should_exit = True
+
+
+def _end_by_force() -> None:
+    """End the process now. Everybody was answered: nothing is lost that was acknowledged."""
+    log.warning("web.ended_by_force", seconds=LAST_SECONDS)
+    sys.stderr.flush()
+    os._exit(1)
 
 
 def serve(
@@ -108,6 +127,7 @@ def serve(
     """Answer requests until SIGINT or SIGTERM; `ready` is called once they are answered.
 
     What was acknowledged is committed by then; what was taken in and not acknowledged is committed or refused.
+    The process ends within five seconds of the signal, if need be by force with exit code 1.
     Raises `ConfigurationError`.
     """
     listener = listener if listener is not None else bind(settings)

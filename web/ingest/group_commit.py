@@ -26,10 +26,10 @@ log = structlog.get_logger(__name__)
 ANSWER_SECONDS = 15.0
 #: More facts than this do not go into one transaction, so that a small request never waits for a huge commit.
 MAX_GROUP_FACTS = 2_000
-#: Seconds that an orderly end waits for commits under way.
-STOP_SECONDS = 1.5
+#: Seconds that an orderly end waits for commits under way; their callers have waited longer.
+STOP_SECONDS = 0.5
 #: Seconds that the database has to take back a statement.
-CANCEL_SECONDS = 0.5
+CANCEL_SECONDS = 0.3
 
 
 @dataclass(slots=True)
