@@ -5,6 +5,8 @@ import uuid
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from catalog.facts import version_report
 from catalog.keys import DatasetKey
 from catalog.ledger import NewFact
@@ -184,19 +186,25 @@ def test_versions_of_one_instant_page_without_loss_or_repetition(database_url: s
     asked(database_url, tmp_path, story)
 
 
-def test_datasets_list_by_name_with_filters_and_counts(database_url: str, tmp_path: Path) -> None:
+@pytest.mark.parametrize("kind", ["datasets", "jobs"])
+def test_datasets_and_jobs_list_by_name_with_filters_and_counts(
+    database_url: str, tmp_path: Path, kind: str
+) -> None:
     names = ["b", "a", "Ab", "ab", "a%b", "long" + "x" * 5000 + "1", "long" + "x" * 5000 + "2"]
-    heard(database_url, [report(name, "k") for name in names])
+    if kind == "datasets":
+        heard(database_url, [report(name, "k") for name in names])
+    else:
+        heard(database_url, [fact for name in names for fact in completed(name)])
 
     async def story(ask: Asking) -> None:
-        query = """query ($after: String, $filter: NameFilter) { datasets(first: 2, after: $after, filter: $filter) {
-          totalCount nodes { name } pageInfo { hasNextPage endCursor } } }"""
+        query = f"""query ($after: String, $filter: NameFilter) {{ {kind}(first: 2, after: $after, filter: $filter) {{
+          totalCount nodes {{ name }} pageInfo {{ hasNextPage endCursor }} }} }}"""
 
         async def names_of(chosen: dict[str, Any] | None) -> tuple[int, list[str]]:
             found: list[str] = []
             after = None
             while True:
-                page = (await ask.data(query, {"after": after, "filter": chosen}))["datasets"]
+                page = (await ask.data(query, {"after": after, "filter": chosen}))[kind]
                 found += [node["name"] for node in page["nodes"]]
                 after = page["pageInfo"]["endCursor"]
                 if not page["pageInfo"]["hasNextPage"]:
@@ -209,6 +217,10 @@ def test_datasets_list_by_name_with_filters_and_counts(database_url: str, tmp_pa
         assert (await names_of({"search": "a%"}))[1] == ["a%b"]
         assert (await names_of({"namespace": "ns", "search": "nowhere"})) == (0, [])
         assert (await names_of({"namespace": "another"})) == (0, [])
+        # A cursor of one list is none of another.
+        page = (await ask.data(query, {"after": None}))[kind]
+        other = query.replace(kind, "pipelines").replace("NameFilter", "PipelineFilter")
+        assert await ask.code(other, {"after": page["pageInfo"]["endCursor"]}) == "invalid-input"
 
     asked(database_url, tmp_path, story)
 

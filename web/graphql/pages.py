@@ -145,10 +145,13 @@ def page_of(
     place_of: Callable[[Member], tuple[Any, ...]],
     count: Callable[[], int],
 ) -> Page[Member]:
-    """Return the page that `first + 1` rows were read for, of which the last only says that there is more."""
+    """Return the page that `first + 1` rows were read for, of which the last only says that there is more.
+
+    The rows of the page are asked together.
+    """
     return Page(
         request=request,
-        nodes=found[:first],
+        nodes=in_cohort(request, found[:first]),
         has_next_page=len(found) > first,
         has_previous_page=after is not None,
         order=order,
@@ -172,8 +175,7 @@ def pages_by_parent(
     rows: dict[Parent, list[Member]] = {parent: [] for parent in parents}
     for parent, row in found:
         rows[parent].append(row)
-    in_cohort(request, [row for members in rows.values() for row in members[:first]])
-    return {
+    pages = {
         parent: page_of(
             request,
             members,
@@ -185,6 +187,9 @@ def pages_by_parent(
         )
         for parent, members in rows.items()
     }
+    # All of them, not page by page.
+    in_cohort(request, [row for page in pages.values() for row in page.nodes])
+    return pages
 
 
 def _count_of(parent: Parent, count: Callable[[], Mapping[Parent, int]]) -> Callable[[], int]:

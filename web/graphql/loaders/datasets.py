@@ -11,58 +11,16 @@ import orjson
 from catalog.keys import DatasetKey
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
-from web.graphql.pages import FIRST_UUID, Order, Page, check_first, page_of
+from web.graphql.loaders.named import NamedThings
 from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, PipelineRecord
 from web.graphql.request import QueryRequest
 
 QUERIES = load_queries(Path(__file__).with_name("datasets.sql"))
 
-BY_NAME = Order("datasets", (str, str, uuid.UUID), ("", "", FIRST_UUID))
-
-
-def datasets_by_id(request: QueryRequest, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, DatasetRecord]:
-    """Return the stored datasets among the ids, one cohort."""
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    records = [DatasetRecord(*row) for row in request.rows(QUERIES["by_id"], ids=wanted)]
-    return {record.row_id: record for record in in_cohort(request, records)}
-
-
-def dataset_by_names(request: QueryRequest, names: Sequence[tuple[str, str]]) -> DatasetRecord | None:
-    """Return the dataset of the first pair that is stored."""
-    keys = [DatasetKey(*pair).id for pair in names]
-    found = datasets_by_id(request, keys)
-    return next((found[key] for key in keys if key in found), None)
-
-
-def dataset_page(
-    request: QueryRequest, *, first: int, after: str | None, namespace: str | None, search: str | None
-) -> Page[DatasetRecord]:
-    """Return datasets by namespace and name."""
-    check_first(first)
-    after_namespace, after_name, after_id = BY_NAME.decode(after)
-    filters = {"namespace": namespace, "search": search}
-    rows = request.rows(
-        QUERIES["page"],
-        after_namespace=after_namespace,
-        after_name=after_name,
-        after_id=after_id,
-        limit=first + 1,
-        **filters,
-    )
-    records = [DatasetRecord(*row) for row in rows]
-    in_cohort(request, records[:first])
-    return page_of(
-        request,
-        records,
-        first=first,
-        after=after,
-        order=BY_NAME,
-        # The order knows the first 256 characters of a name, which may be 8 KiB long.
-        place_of=lambda record: (record.namespace[:256], record.name[:256], record.row_id),
-        count=lambda: int(request.rows(QUERIES["count"], **filters)[0][0]),
-    )
+DATASETS = NamedThings.of("datasets", QUERIES, DatasetRecord, DatasetKey)
+datasets_by_id = DATASETS.by_id
+dataset_by_names = DATASETS.by_names
+dataset_page = DATASETS.page
 
 
 def aliases(request: QueryRequest, members: Sequence[DatasetRecord]) -> Mapping[uuid.UUID, list[AliasRecord]]:

@@ -58,7 +58,6 @@ def document_page(
         QUERIES["page"], after_kind=after_kind, after_name=after_name, limit=first + 1, **filters
     )
     records = [DocumentRecord(*row) for row in rows]
-    in_cohort(request, records[:first])
     return page_of(
         request,
         records,

@@ -2,7 +2,7 @@
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,58 +13,16 @@ from catalog.openlineage.shape import Shape
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.datasets import datasets_by_id
-from web.graphql.pages import FIRST_UUID, Order, Page, check_first, page_of
+from web.graphql.loaders.named import NamedThings
 from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord, RunRecord
 from web.graphql.request import QueryRequest
 
 QUERIES = load_queries(Path(__file__).with_name("jobs.sql"))
 
-BY_NAME = Order("jobs", (str, str, uuid.UUID), ("", "", FIRST_UUID))
-
-
-def jobs_by_id(request: QueryRequest, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, JobRecord]:
-    """Return the stored jobs among the ids, one cohort."""
-    wanted = list(set(ids))
-    if not wanted:
-        return {}
-    records = [JobRecord(*row) for row in request.rows(QUERIES["by_id"], ids=wanted)]
-    return {record.row_id: record for record in in_cohort(request, records)}
-
-
-def job_by_names(request: QueryRequest, names: Sequence[tuple[str, str]]) -> JobRecord | None:
-    """Return the job of the first pair that is stored."""
-    keys = [JobKey(*pair).id for pair in names]
-    found = jobs_by_id(request, keys)
-    return next((found[key] for key in keys if key in found), None)
-
-
-def job_page(
-    request: QueryRequest, *, first: int, after: str | None, namespace: str | None, search: str | None
-) -> Page[JobRecord]:
-    """Return jobs by namespace and name."""
-    check_first(first)
-    after_namespace, after_name, after_id = BY_NAME.decode(after)
-    filters = {"namespace": namespace, "search": search}
-    rows = request.rows(
-        QUERIES["page"],
-        after_namespace=after_namespace,
-        after_name=after_name,
-        after_id=after_id,
-        limit=first + 1,
-        **filters,
-    )
-    records = [JobRecord(*row) for row in rows]
-    in_cohort(request, records[:first])
-    return page_of(
-        request,
-        records,
-        first=first,
-        after=after,
-        order=BY_NAME,
-        # The order knows the first 256 characters of a name, which may be 8 KiB long.
-        place_of=lambda record: (record.namespace[:256], record.name[:256], record.row_id),
-        count=lambda: int(request.rows(QUERIES["count"], **filters)[0][0]),
-    )
+JOBS = NamedThings.of("jobs", QUERIES, JobRecord, JobKey)
+jobs_by_id = JOBS.by_id
+job_by_names = JOBS.by_names
+job_page = JOBS.page
 
 
 def jobs_of(request: QueryRequest, members: Sequence[RunRecord]) -> Mapping[uuid.UUID, JobRecord]:

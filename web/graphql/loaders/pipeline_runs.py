@@ -81,7 +81,6 @@ def pipeline_run_page(
         limit=first + 1,
     )
     records = [PipelineRunRecord(*row) for row in rows]
-    in_cohort(request, records[:first])
     return page_of(
         request,
         records,

@@ -44,7 +44,6 @@ def pipeline_page(
     filters = {"states": list(states), "search": search}
     rows = request.rows(QUERIES["page"], after=name, limit=first + 1, **filters)
     records = [PipelineRecord(*row) for row in rows]
-    in_cohort(request, records[:first])
     return page_of(
         request,
         records,
