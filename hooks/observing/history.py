@@ -5,13 +5,12 @@ A late statement is put into its place in the past, and only its neighbours can 
 
 import datetime as dt
 import uuid
-from typing import Any
 
 from catalog.keys import JobKey
 from catalog.observations import ShapeObserved
 from catalog.openlineage.shape import Shape
 from hooks.observing.memory import ShapePoint
-from hooks.observing.working_set import QUERIES, WorkingSet
+from hooks.observing.working_set import WorkingSet
 
 
 def restate(
@@ -24,44 +23,33 @@ def restate(
     position: int,
 ) -> None:
     """Replace what one run or event said of the job's lineage (`old`) by what it says now (`new`)."""
+    shapes = working_set.shapes
     if new is not None:
-        working_set.add_shape(new[1])
+        shapes.add(new[1])
     if (old and (old[0], old[1].hash)) == (new and (new[0], new[1].hash)):
         return
     job_id = job.id
-    latest = working_set.memory.jobs[job_id]
+    latest = shapes.latest(job_id)
     if (
         old is None
         and new is not None
         and (latest is None or (latest.at, latest.tiebreak) < (new[0], tiebreak))
     ):
-        working_set.add_point(job_id, ShapePoint(new[0], tiebreak, new[1].hash))
+        shapes.append_point(job_id, ShapePoint(new[0], tiebreak, new[1].hash))
         if latest is None or latest.hash != new[1].hash:
-            working_set.observe(ShapeObserved(job, new[0], tiebreak, new[1]), position)
+            working_set.observations.add(ShapeObserved(job, new[0], tiebreak, new[1]), position)
         return
-    working_set.flush_points()
+    shapes.flush_points()
     if old is not None:
         _remove(working_set, job, ShapePoint(old[0], tiebreak, old[1].hash), position)
     if new is not None:
         _insert(working_set, job, ShapePoint(new[0], tiebreak, new[1].hash), position)
-    row = working_set.connection.execute(QUERIES["shape_last"], {"job": job_id}).fetchone()
-    working_set.set_latest(job_id, None if row is None else ShapePoint(*row))
-
-
-def _neighbours(
-    working_set: WorkingSet, job: JobKey, point: ShapePoint
-) -> tuple[ShapePoint | None, ShapePoint | None]:
-    parameters: dict[str, Any] = {"job": job.id, "at": point.at, "tiebreak": point.tiebreak}
-    before = working_set.connection.execute(QUERIES["shape_before"], parameters).fetchone()
-    after = working_set.connection.execute(QUERIES["shape_after"], parameters).fetchone()
-    return (before and ShapePoint(*before)), (after and ShapePoint(*after))
+    shapes.refresh_latest(job_id)
 
 
 def _remove(working_set: WorkingSet, job: JobKey, point: ShapePoint, position: int) -> None:
-    before, after = _neighbours(working_set, job, point)
-    working_set.connection.execute(
-        QUERIES["shape_remove"], {"job": job.id, "at": point.at, "tiebreak": point.tiebreak}
-    )
+    before, after = working_set.shapes.neighbours(job.id, point)
+    working_set.shapes.remove_point(job.id, point)
     _tell(working_set, job, point, was=_differs(before, point), now=False, position=position)
     if after is not None:
         _tell(
@@ -75,11 +63,8 @@ def _remove(working_set: WorkingSet, job: JobKey, point: ShapePoint, position: i
 
 
 def _insert(working_set: WorkingSet, job: JobKey, point: ShapePoint, position: int) -> None:
-    before, after = _neighbours(working_set, job, point)
-    working_set.connection.execute(
-        QUERIES["save_points"],
-        {"jobs": [job.id], "ats": [point.at], "tiebreaks": [point.tiebreak], "hashes": [point.hash]},
-    )
+    before, after = working_set.shapes.neighbours(job.id, point)
+    working_set.shapes.insert_point(job.id, point)
     _tell(working_set, job, point, was=False, now=_differs(before, point), position=position)
     if after is not None:
         _tell(
@@ -100,5 +85,5 @@ def _tell(
     working_set: WorkingSet, job: JobKey, point: ShapePoint, *, was: bool, now: bool, position: int
 ) -> None:
     if was != now:
-        shape = working_set.shape(point.hash) if now else None
-        working_set.observe(ShapeObserved(job, point.at, point.tiebreak, shape), position)
+        shape = working_set.shapes.get(point.hash) if now else None
+        working_set.observations.add(ShapeObserved(job, point.at, point.tiebreak, shape), position)

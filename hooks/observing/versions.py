@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from catalog.keys import DatasetKey, name_based_uuid
 from catalog.openlineage.events import DatasetReference
 from catalog.openlineage.merge import MergedRun
+from hooks.observing.heard import VersionReport
 
 #: A version that triggers is `published`; of a failed run `partial`; `disputed` when a failure followed the success;
 #: `withdrawn` when what its run says by now makes it no longer (a DROP, another version facet).
@@ -175,5 +176,27 @@ def version_of_dataset_event(
         time=min(event_time, received_at),
         event_time=event_time,
         run_id=None,
+        position=position,
+    )
+
+
+def version_of_report(report: VersionReport, *, received_at: dt.datetime, position: int) -> VersionRow:
+    """Return the version that a report makes; the same key is the same version."""
+    dataset = report.dataset.id
+    return VersionRow(
+        id=version_id(dataset, f"report {report.key}", report.partition),
+        dataset_id=dataset,
+        state=PUBLISHED,
+        origin="report",
+        time=min(report.time, received_at),
+        event_time=report.time,
+        run_id=None,
+        partition=report.partition,
+        version=None,
+        lifecycle=None,
+        schema_hash=None,
+        row_count=report.row_count,
+        byte_count=report.byte_count,
+        digest=report.content_digest,
         position=position,
     )
