@@ -5,6 +5,7 @@ the cursor row is locked first. A record that cannot be applied is parked and ev
 """
 
 import threading
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, Protocol, TypeVar
@@ -54,11 +55,15 @@ class Log(Protocol[Record]):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one step did: records taken from the log, records parked, and the cursor after it."""
+    """What one step did: records taken from the log, records parked, and the cursor after it.
+
+    `displaced` when another had followed, or retried a record, since the follower's last step.
+    """
 
     taken: int
     parked: int
     cursor: int
+    displaced: bool = False
 
 
 class Follower(Generic[Record]):
@@ -82,16 +87,19 @@ class Follower(Generic[Record]):
         try:
             with connection.transaction():
                 cursor, holder = self._lock_cursor(connection)
+                # Whoever moves the cursor, or retries a parked record without moving it, leaves another holder.
+                displaced = holder != self.holder
                 records = self.source.read(connection, after=cursor, limit=limit)
                 if not records:
-                    return Step(0, 0, cursor)
-                # Whoever moves the cursor, or retries a parked record without moving it, leaves another holder.
-                resumed = self._expected_cursor != cursor or holder != self.holder
+                    if displaced:
+                        self.take(connection)
+                    return Step(0, 0, cursor, displaced)
+                resumed = self._expected_cursor != cursor or displaced
                 self.source.apply(connection, records, resumed=resumed)
                 cursor = self.source.cursor(records[-1])
                 self._move_cursor(connection, cursor, len(records))
             self._expected_cursor = cursor
-            return Step(len(records), 0, cursor)
+            return Step(len(records), 0, cursor, displaced)
         except psycopg.Error as error:
             self._forget()
             # Anything but the record's own data (database away, disk full, read only) is no reason to park it.
@@ -115,14 +123,14 @@ class Follower(Generic[Record]):
         self._forget()
         connection.execute("UPDATE follower SET holder = %s WHERE name = %s", (self.holder, self.source.name))
 
-    def stands_still(self, connection: psycopg.Connection[Any]) -> bool:
-        """Return whether the log has work and the cursor has not moved for `STILL_SECONDS`."""
+    def work_at(self, connection: psycopg.Connection[Any]) -> int | None:
+        """Return the cursor where the log has work, None where it has none."""
         row = connection.execute(
-            "SELECT position FROM follower WHERE name = %s"
-            " AND updated_at < clock_timestamp() - make_interval(secs => %s)",
-            (self.source.name, STILL_SECONDS),
+            "SELECT position FROM follower WHERE name = %s", (self.source.name,)
         ).fetchone()
-        return row is not None and bool(self.source.read(connection, after=int(row[0]), limit=1))
+        if row is None or not self.source.read(connection, after=int(row[0]), limit=1):
+            return None
+        return int(row[0])
 
     def _forget(self) -> None:
         self._expected_cursor = None
@@ -177,46 +185,69 @@ def run_follower(
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(follower.source.channel)))
                 # A transaction that its owner cannot end any more must not hold the cursor row for ever.
                 connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
-                if _hold(follower, connection, stop, lock_key, poll_seconds):
-                    _follow(follower, connection, stop, poll_seconds)
+                while not stop.is_set():
+                    _stand_by(follower, connection, stop, lock_key, poll_seconds)
+                    _follow(follower, connection, stop, lock_key, poll_seconds)
         except psycopg.Error as error:
             log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
             stop.wait(0.5)
 
 
-def _hold(
+def _stand_by(
     follower: Follower[Any],
     connection: psycopg.Connection[Any],
     stop: threading.Event,
     lock_key: int,
     poll_seconds: float,
-) -> bool:
-    """Wait for the advisory lock: only an optimisation, so that standbys do not queue on the cursor row.
+) -> None:
+    """Wait for the advisory lock, or for `stop`: only an optimisation, so that standbys do not queue on the cursor row.
 
     A holder that the network has cut off keeps its lock for as long as the server believes in its connection. So who
     stands by goes ahead without the lock when there is work and the cursor has stood still; the cursor row keeps
     that safe.
     """
-    while not stop.is_set():
-        row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key,)).fetchone()
-        if (row is not None and row[0]) or follower.stands_still(connection):
-            return True
+    known: int | None = None
+    since = time.monotonic()
+    while not (stop.is_set() or _has_lock(connection, lock_key)):
+        found = follower.work_at(connection)
+        if found is None or found != known:
+            known, since = found, time.monotonic()
+        elif time.monotonic() - since > STILL_SECONDS:
+            return
         stop.wait(poll_seconds)
-    return False
 
 
 def _follow(
-    follower: Follower[Any], connection: psycopg.Connection[Any], stop: threading.Event, poll_seconds: float
+    follower: Follower[Any],
+    connection: psycopg.Connection[Any],
+    stop: threading.Event,
+    lock_key: int,
+    poll_seconds: float,
 ) -> None:
+    """Follow until `stop` is set; without the lock, until whoever holds it is back."""
+    if stop.is_set():
+        return
     follower.take(connection)
+    has_lock = False
     log.info("follower.holds", follower=follower.source.name, holder=follower.holder)
     while not stop.is_set():
         step = follower.step(connection)
+        # Who went ahead without the lock takes it as soon as the holder's connection has ended.
+        has_lock = has_lock or _has_lock(connection, lock_key)
+        if step.displaced and not has_lock:
+            log.info("follower.stands_by", follower=follower.source.name, holder=follower.holder)
+            return
         if step.taken == 0:
             for _ in connection.notifies(timeout=poll_seconds, stop_after=1):
                 break
         elif CROWD <= step.taken < follower.batch:
             stop.wait(GATHER_SECONDS)
+
+
+def _has_lock(connection: psycopg.Connection[Any], lock_key: int) -> bool:
+    """Return whether this connection holds the advisory lock, which it takes if it is free."""
+    row = connection.execute("SELECT pg_try_advisory_lock(%s)", (lock_key,)).fetchone()
+    return row is not None and bool(row[0])
 
 
 def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], position: int) -> None:
