@@ -9,3 +9,9 @@ def check_bounds(depth: int, max_nodes: int) -> None:
         raise InvalidInput(f"expected a depth of at least 0, found {depth}", pointer="/depth")
     if max_nodes < 1:
         raise InvalidInput(f"expected room for at least 1 node, found {max_nodes}", pointer="/maxNodes")
+
+
+def check_most(most: int) -> None:
+    """Raise `InvalidInput` unless the number of jobs is at least 0."""
+    if most < 0:
+        raise InvalidInput(f"expected room for at least 0 jobs, found {most}", pointer="/first")

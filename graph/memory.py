@@ -22,12 +22,12 @@ from catalog.observations import (
     ShapeObserved,
 )
 from catalog.openlineage.shape import Shape
-from graph.bounds import check_bounds
+from graph.bounds import check_bounds, check_most
 from graph.digest import graph_digest
 from graph.intervals import Point, coalesce, tile
 from graph.mentions import mentions
-from graph.model import Direction, EdgeKind, HeldEdge, Lineage, Node, NodeKind, Span, Vertex, Want
-from graph.reference import ReferenceWalk, answer
+from graph.model import Direction, EdgeKind, HeldEdge, JobsBeside, Lineage, Node, NodeKind, Span, Vertex, Want
+from graph.reference import ReferenceWalk, answer, beside
 from graph.steps import ShapeEdge, shape_edges
 
 PointKey = tuple[dt.datetime, uuid.UUID]
@@ -131,6 +131,20 @@ class MemoryGraph:
         }[direction]
         walks = [ReferenceWalk(start, current, way, depth) for way in ways]
         return answer(walks, max_nodes=max_nodes, want=want, position=self._position)
+
+    def jobs_beside(
+        self,
+        datasets: Sequence[DatasetKey],
+        direction: Direction,
+        *,
+        most: int,
+        seconds: float,  # noqa: ARG002 - the model answers at its own pace
+    ) -> JobsBeside:
+        """Return the jobs that write or read each of the datasets now."""
+        check_most(most)
+        current = [edge for edge in self.edges() if edge.span.end is None]
+        told = {key: beside(Node.of(key), current, direction, most) for key in datasets}
+        return JobsBeside(told, self._position)
 
 
 def _whole_edge(

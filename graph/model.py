@@ -6,6 +6,7 @@ job.
 """
 
 import datetime as dt
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 from typing import NamedTuple
@@ -197,4 +198,20 @@ class Lineage:
     nodes: tuple[Node, ...]
     edges: tuple[Edge, ...]
     completeness: Completeness
+    position: int
+
+
+@dataclass(frozen=True, slots=True)
+class Beside:
+    """The jobs one edge away from a dataset, aliases crossed, by node id; and whether these are all."""
+
+    jobs: tuple[Node, ...] = ()
+    completeness: Completeness = Completeness()
+
+
+@dataclass(frozen=True, slots=True)
+class JobsBeside:
+    """What lies beside each dataset that was asked about, all of it read at one ledger position."""
+
+    by_dataset: Mapping[DatasetKey, Beside]
     position: int

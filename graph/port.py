@@ -3,9 +3,9 @@
 from collections.abc import Iterator, Sequence
 from typing import Protocol
 
-from catalog.keys import NodeId
+from catalog.keys import DatasetKey, NodeId
 from catalog.observations import Observation
-from graph.model import Direction, HeldEdge, Lineage, Node, Want
+from graph.model import Direction, HeldEdge, JobsBeside, Lineage, Node, Want
 
 
 class GraphReader(Protocol):
@@ -35,6 +35,16 @@ class GraphReader(Protocol):
         `depth` counts edges (dataset to job is 1, an alias 0). At most `max_nodes` nodes are kept, the start
         among them: the nearest, of equally near ones those that fewer aliases lead to, then the smaller ids.
         `seconds` bounds the walk. Raises `NotFound` where no such node is stored.
+        """
+
+    def jobs_beside(
+        self, datasets: Sequence[DatasetKey], direction: Direction, *, most: int, seconds: float
+    ) -> JobsBeside:
+        """Return the jobs that write (UPSTREAM) or read (DOWNSTREAM) each of the datasets now; never BOTH.
+
+        What is written or read under another name of a dataset counts. Of each at most `most` jobs are given, those
+        with the smallest node ids; where there are more, the frontier names those names of the dataset beyond which
+        they lie. A dataset that is not stored has none. `seconds` bounds the whole.
         """
 
 

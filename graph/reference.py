@@ -13,6 +13,7 @@ from collections.abc import Collection, Sequence
 
 from graph.model import (
     EDGE_TYPES,
+    Beside,
     Completeness,
     Direction,
     Edge,
@@ -111,3 +112,21 @@ def shown(edges: Collection[HeldEdge], nodes: Sequence[Node]) -> tuple[Edge, ...
             origin, destination = destination, origin
         placed.add((origin, destination, edge.kind))
     return tuple(Edge(nodes[origin].id, nodes[there].id, kind) for origin, there, kind in sorted(placed))
+
+
+def beside(dataset: Node, edges: Collection[HeldEdge], direction: Direction, most: int) -> Beside:
+    """Return the jobs one edge away from any name of the dataset, of which at most `most` are kept."""
+    # What is one edge away is what a walk of that depth finds, and it ranks every name of the dataset with no edge.
+    walk = ReferenceWalk(dataset, edges, direction, 1)
+    names = {vertex.node for vertex, rank in walk.ranks.items() if rank[0] == 0}
+    jobs = sorted(
+        {vertex.node for vertex, rank in walk.ranks.items() if rank[0] == 1}, key=lambda node: node.id
+    )
+    left_out = set(jobs[most:])
+    stopped = sorted(
+        name.id
+        for name in names
+        if any(neighbour.node in left_out for neighbour, _ in walk.neighbours[Vertex(name)])
+    )
+    reason = Incomplete.NODE_LIMIT if left_out else None
+    return Beside(tuple(jobs[:most]), Completeness(reason, tuple(stopped)))

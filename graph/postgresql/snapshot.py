@@ -2,7 +2,7 @@
 
 import contextlib
 import zlib
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -11,7 +11,7 @@ from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
-from catalog.keys import NodeId, digest_uuid
+from catalog.keys import DatasetKey, NodeId, digest_uuid
 from catalog.ledger import Fact, read_facts_at, read_run_facts
 from catalog.observations import decode_observed
 from catalog.queries import load_queries
@@ -62,6 +62,11 @@ class Snapshot:
         ids = {(namespace, name): id_ for id_, namespace, name in rows}
         kind = NodeKind(node_id.kind)
         return next((Found(ids[pair], Node(kind, *pair)) for pair in candidates if pair in ids), None)
+
+    def find_datasets(self, datasets: Iterable[DatasetKey]) -> dict[DatasetKey, int]:
+        """Return the rows of those datasets that are stored."""
+        rows = self._all("find", generation=self.generation, keys=[key.id for key in set(datasets)])
+        return {DatasetKey(namespace, name): id_ for id_, namespace, name in rows}
 
     def vertices_of(self, found: Found) -> list[int]:
         """Return where a walk from the node starts: at the node and, for a job, at every step of it."""

@@ -9,9 +9,10 @@ from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import NotFound
-from catalog.keys import NodeId
+from catalog.keys import DatasetKey, NodeId
 from catalog.observations import Observation
-from graph.bounds import check_bounds
+from graph.beside import Telling, look_around
+from graph.bounds import check_bounds, check_most
 from graph.digest import graph_digest
 from graph.model import (
     Completeness,
@@ -20,6 +21,7 @@ from graph.model import (
     EdgeKind,
     HeldEdge,
     Incomplete,
+    JobsBeside,
     Lineage,
     Node,
     Want,
@@ -79,6 +81,22 @@ class PostgresqlGraph:
             walk = Walk(snapshot, snapshot.vertices_of(found), direction, bounds)
             walk.run()
             return _answer(snapshot, walk, want)
+
+    def jobs_beside(
+        self, datasets: Sequence[DatasetKey], direction: Direction, *, most: int, seconds: float
+    ) -> JobsBeside:
+        """Return the jobs that write or read each of the datasets now; as many statements however many they are."""
+        check_most(most)
+        deadline = time.monotonic() + seconds
+        with open_snapshot(self._engine) as snapshot:
+            rows = snapshot.find_datasets(datasets)
+            around = look_around(snapshot, rows.values(), direction, deadline)
+            nodes = snapshot.nodes([*around.mentioned(rows.values())])
+            telling = Telling(around, nodes, most=most, parked=snapshot.parked_nodes())
+            told = {
+                key: telling.of(rows[key]) if key in rows else telling.of_unknown(key) for key in datasets
+            }
+            return JobsBeside(told, snapshot.position)
 
     def nodes(self) -> Iterator[Node]:
         """Give every node once."""

@@ -2,37 +2,11 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import psycopg
-from sqlalchemy import Engine, event
 
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.spine import T0, apply_fact, fact_of_event, pipeline_body, run_event
-
-
-@contextmanager
-def counted(engine: Engine) -> Iterator[list[str]]:
-    """Yield the statements that the engine's connections are given meanwhile."""
-    seen: list[str] = []
-
-    class CountingCursor(psycopg.Cursor[Any]):
-        def execute(self, query: Any, *arguments: Any, **keywords: Any) -> Any:
-            seen.append(str(query))
-            return super().execute(query, *arguments, **keywords)
-
-    def use(connection: psycopg.Connection[Any], _record: object, _proxy: object) -> None:
-        connection.cursor_factory = CountingCursor
-
-    event.listen(engine, "checkout", use)
-    try:
-        yield seen
-    finally:
-        event.remove(engine, "checkout", use)
-        engine.dispose()
+from tests.support.statements import counted
 
 
 def test_ten_thousand_nodes_with_what_is_stored_about_them_take_a_handful_of_statements(
@@ -90,7 +64,9 @@ def test_every_field_below_a_list_is_read_for_the_whole_list(database_url: str, 
             causes(maxNodes: 10) { nodes { text fact { kind } } } run { reported } } }""",
         "datasets": """id aliases { type } shownName { id } fields { name } currentVersion { isCurrent
           consumedBy { number } consumedVersions { nodes { version { dataset { id } } } } run { id } }
-          versions { totalCount nodes { id } }""",
+          versions { totalCount nodes { id } }
+          producers { jobs { id latestRun { state } } completeness { complete } position }
+          consumers { jobs { id pipeline { name } } completeness { complete } }""",
         "jobs": """id inputs { id } outputs { id } parents { id } latestRun { id } pipeline { name }
           runs { totalCount nodes { inputs { rowCount } outputs { dataset { id } fields { name } } parent { id }
             children { nodes { id } } versions { id } events { totalCount nodes { position } } root { id } } }""",

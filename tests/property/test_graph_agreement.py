@@ -6,11 +6,20 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Engine
 
+from catalog.keys import DatasetKey
 from catalog.observations import Observation
 from graph.memory import MemoryGraph
 from graph.model import Direction, Want
 from graph.postgresql.store import PostgresqlGraph
-from tests.support.graphs import begin_generation, chunked, logs, node_id, set_state_position
+from tests.support.graphs import (
+    NAMES,
+    begin_generation,
+    chunked,
+    dataset,
+    logs,
+    node_id,
+    set_state_position,
+)
 
 # The database is the same for every example; each begins a generation of its own.
 on_one_database = settings(
@@ -63,6 +72,27 @@ def test_both_adapters_give_the_same_answers(
         question: dict[str, Any] = {"depth": depth, "max_nodes": max_nodes, "seconds": 60.0, "want": want}
         expected = memory.lineage(node_id(node), direction, **question)
         assert tables.lineage(node_id(node), direction, **question) == expected
+
+
+@on_one_database
+@given(
+    data=st.data(),
+    observations=logs,
+    asked=st.lists(st.sampled_from(NAMES).map(dataset), max_size=7),
+    direction=st.sampled_from([Direction.UPSTREAM, Direction.DOWNSTREAM]),
+    most=st.integers(0, 6),
+)
+def test_both_adapters_name_the_same_jobs_beside_datasets(
+    engine: Engine,
+    data: Any,
+    observations: list[Observation],
+    asked: list[DatasetKey],
+    direction: Direction,
+    most: int,
+) -> None:
+    memory, tables = filled(engine, data.draw(chunked(observations)))
+    expected = memory.jobs_beside(asked, direction, most=most, seconds=60.0)
+    assert tables.jobs_beside(asked, direction, most=most, seconds=60.0) == expected
 
 
 @on_one_database

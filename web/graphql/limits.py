@@ -52,8 +52,8 @@ SIZE_ARGUMENTS = ("first", "maxNodes")
 LEAF_SHARE = 100
 #: Fields that cost more than to read a value, in fields.
 PRICES: Mapping[tuple[str, str], int] = {
-    ("Dataset", "producers"): 100,
-    ("Dataset", "consumers"): 100,
+    ("Dataset", "producers"): 10,
+    ("Dataset", "consumers"): 10,
     ("Pipeline", "warnings"): 50,
     ("Pipeline", "condition"): 20,
     ("PipelineRun", "logs"): 1_000,
