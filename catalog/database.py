@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event
+from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
@@ -18,7 +18,8 @@ metadata = MetaData()
 def create_database_engine(url: str, *, pool_size: int, application_name: str) -> Engine:
     """Return an engine whose sessions speak UTC and end a silent server within about 20 seconds."""
     engine = create_engine(
-        url,
+        # Whoever writes postgres://, or names another driver, means the same database.
+        make_url(url).set(drivername="postgresql+psycopg"),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,

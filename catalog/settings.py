@@ -4,7 +4,9 @@ from pathlib import Path
 
 import platformdirs
 from pydantic import Field, SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
+
+from catalog.setting_sources import SecretFiles
 
 KIB = 1024
 MIB = 1024 * KIB
@@ -16,10 +18,39 @@ def default_data_dir() -> Path:
     return Path(platformdirs.user_data_dir("headwater", appauthor=False))
 
 
-class Settings(BaseSettings):
-    """Settings of one process; read once, at the composition root."""
+class FromEnvironment(BaseSettings):
+    """Settings that come from variables with one prefix, and secrets from files that such variables name."""
 
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", frozen=True, extra="ignore")
+    # An empty variable is what a compose file passes on for one that nobody set.
+    model_config = SettingsConfigDict(
+        env_prefix="HEADWATER_", env_ignore_empty=True, frozen=True, extra="ignore"
+    )
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - the parent's form; no such file is read
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - a folder of secrets is not read either
+    ) -> tuple[PydanticBaseSettingsSource, ...]:
+        """Return where settings come from, what counts most first."""
+        return init_settings, env_settings, SecretFiles(settings_cls)
+
+
+class ClientSettings(FromEnvironment):
+    """Settings of a command that asks a server."""
+
+    url: str | None = Field(
+        None, description="The server to ask; default is the one that `headwater up` runs on the data folder."
+    )
+    token: SecretStr | None = Field(None, description="The token to show to it.")
+    debug: bool = Field(False, description="Whether an error shows its traceback.")
+
+
+class Settings(FromEnvironment):
+    """Settings of one process; read once, at the composition root."""
 
     data_dir: Path = Field(
         default_factory=default_data_dir,

@@ -50,6 +50,7 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
     assert "headwater worker" in found["workers"].advice
     assert {finding.check for finding in findings if finding.status is Status.OK} == {
         "versions",
+        "variables",
         "dependencies",
         "disk",
         "data-folder",

@@ -12,8 +12,6 @@ from typing import Any
 
 import httpx
 import stamina
-from pydantic import SecretStr
-from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from catalog.errors import (
     ConfigurationError,
@@ -31,7 +29,7 @@ from catalog.errors import (
 from catalog.settings import Settings
 from web.access.local_token import read_local_token
 from web.cli.logs import log_to_stderr
-from web.cli.options import DEFAULT_URL, settings_of
+from web.cli.options import DEFAULT_URL, client_settings, settings_of
 from web.cli.output import say
 
 CONNECT_SECONDS = 5.0
@@ -43,14 +41,6 @@ PATIENCE_SECONDS = 10.0
 UNREACHABLE_SECONDS = 2.0
 
 JSON = "application/json"
-
-
-class Credentials(BaseSettings):
-    """What a client shows to a server."""
-
-    model_config = SettingsConfigDict(env_prefix="HEADWATER_", extra="ignore")
-
-    token: SecretStr | None = None
 
 
 def errors_by_code() -> dict[str, type[HeadwaterError]]:
@@ -114,8 +104,8 @@ def _announced_url(data_dir: Path) -> str | None:
 
 
 def token_for(url: httpx.URL, settings: Settings) -> str | None:
-    """Return the token to show: HEADWATER_TOKEN, else the local one if the server is this machine."""
-    token = Credentials().token
+    """Return the token to show: the one that the settings name, else the local one if the server is this machine."""
+    token = client_settings().token
     if token is not None and token.get_secret_value().strip():
         return token.get_secret_value().strip()
     return read_local_token(settings) if is_loopback(url.host) else None

@@ -96,6 +96,9 @@ COMMANDS: Final = (
     CommandEntry(
         "doctor", "web.cli.doctor", "run_doctor", "Check the installation and say what to do.", ADMINISTRATION
     ),
+    CommandEntry(
+        "config", "web.cli.config", "config", "Show settings and where they come from.", ADMINISTRATION
+    ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(

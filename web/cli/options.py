@@ -2,14 +2,16 @@
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, TypeVar
 
 import typer
 from pydantic import ValidationError
 from pydantic_settings import SettingsError
 
 from catalog.errors import ConfigurationError
-from catalog.settings import Settings
+from catalog.settings import ClientSettings, FromEnvironment, Settings
+
+Read = TypeVar("Read", bound=FromEnvironment)
 
 DEFAULT_URL = "http://127.0.0.1:8642"
 
@@ -41,6 +43,29 @@ RunName = Annotated[
     ),
 ]
 
+HostOption = Annotated[
+    str | None, typer.Option(help="Address to listen on; beyond loopback tokens are needed.")
+]
+PortOption = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
+ServerDataDir = Annotated[
+    Path | None, typer.Option("--data-dir", help="Folder of database, runs and local token.")
+]
+CommandsOption = Annotated[
+    list[Path] | None,
+    typer.Option("--allow-commands", help="Folder in which `command` pipelines may run; may be repeated."),
+]
+
+
+def server_options(
+    host: str | None, port: int | None, data_dir: Path | None, allow_commands: list[Path] | None
+) -> dict[str, object]:
+    """Return the settings that the command line of a server names; its folders are absolute."""
+    given = {"host": host, "port": port, "data_dir": data_dir and data_dir.absolute()}
+    found: dict[str, object] = {name: value for name, value in given.items() if value is not None}
+    if allow_commands:
+        found["allow_commands"] = [folder.absolute() for folder in allow_commands]
+    return found
+
 
 def group(purpose: str) -> typer.Typer:
     """Return an app for commands that stand below one name; their help is Markdown, as their docstrings are."""
@@ -52,9 +77,17 @@ def settings_with(overrides: Mapping[str, object]) -> Settings:
 
     Raises `ConfigurationError` that names what does not fit.
     """
-    given: dict[str, Any] = {name: value for name, value in overrides.items() if value is not None}
+    return _read(Settings, {name: value for name, value in overrides.items() if value is not None})
+
+
+def client_settings() -> ClientSettings:
+    """Return the settings of a client; raise `ConfigurationError` that names what does not fit."""
+    return _read(ClientSettings, {})
+
+
+def _read(kind: type[Read], given: dict[str, Any]) -> Read:
     try:
-        return Settings(**given)
+        return kind(**given)
     except ValidationError as error:
         raise ConfigurationError(
             "; ".join(_fault(fault["loc"], fault["msg"]) for fault in error.errors())

@@ -20,33 +20,21 @@ from hooks.worker import run_worker as work
 from web.access.local_token import ensure_local_token
 from web.access.tokens import TokenStore, refuse_to_start
 from web.bootstrap import command_launcher, worker_parts
-from web.cli.options import DEFAULT_URL, settings_with
+from web.cli.options import (
+    DEFAULT_URL,
+    CommandsOption,
+    HostOption,
+    PortOption,
+    ServerDataDir,
+    server_options,
+    settings_with,
+)
 from web.cli.output import print_line, say
 from web.logging import configure_logging
 from web.serve import bind, serve
 from web.supervisor import ChildProcess, Supervisor
 
 PROGRAM = "headwater"
-
-HostOption = Annotated[
-    str | None, typer.Option(help="Address to listen on; beyond loopback tokens are needed.")
-]
-PortOption = Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")]
-DataDirOption = Annotated[Path | None, typer.Option(help="Folder of database, runs and local token.")]
-CommandsOption = Annotated[
-    list[Path] | None,
-    typer.Option("--allow-commands", help="Folder in which `command` pipelines may run; may be repeated."),
-]
-
-
-def _overrides(
-    host: str | None, port: int | None, data_dir: Path | None, allow_commands: list[Path] | None
-) -> dict[str, object]:
-    given = {"host": host, "port": port, "data_dir": data_dir and data_dir.absolute()}
-    found: dict[str, object] = {name: value for name, value in given.items() if value is not None}
-    if allow_commands:
-        found["allow_commands"] = [folder.absolute() for folder in allow_commands]
-    return found
 
 
 def _migrated(settings: Settings, url: str) -> None:
@@ -102,14 +90,14 @@ def _program() -> str:
 def run_up(
     host: HostOption = None,
     port: PortOption = None,
-    data_dir: DataDirOption = None,
+    data_dir: ServerDataDir = None,
     allow_commands: CommandsOption = None,
     stop_runs: Annotated[
         bool, typer.Option("--stop-runs", help="End running commands too when this ends.")
     ] = False,
 ) -> None:
     """Run database, web and worker until SIGINT or SIGTERM. Running commands go on and are adopted later."""
-    settings = settings_with(_overrides(host, port, data_dir, allow_commands))
+    settings = settings_with(server_options(host, port, data_dir, allow_commands))
     configure_logging(settings)
     lock = DataFolderLock(settings.data_dir)
     lock.acquire(say)
@@ -155,9 +143,9 @@ def _stop_runs(settings: Settings) -> None:
         launcher.stop(run_id, number, reason=f"{CANCELLED}headwater up --stop-runs ended")
 
 
-def run_serve(host: HostOption = None, port: PortOption = None, data_dir: DataDirOption = None) -> None:
+def run_serve(host: HostOption = None, port: PortOption = None, data_dir: ServerDataDir = None) -> None:
     """Run the web part alone, against HEADWATER_DATABASE_URL."""
-    settings = settings_with(_overrides(host, port, data_dir, None))
+    settings = settings_with(server_options(host, port, data_dir, None))
     configure_logging(settings)
     url = _external_url(settings)
     listener = bind(settings)
@@ -172,11 +160,11 @@ def run_serve(host: HostOption = None, port: PortOption = None, data_dir: DataDi
 
 
 def run_worker(
-    data_dir: DataDirOption = None,
+    data_dir: ServerDataDir = None,
     allow_commands: CommandsOption = None,
 ) -> None:
     """Run a worker alone, against HEADWATER_DATABASE_URL; runs report to HEADWATER_PUBLIC_URL."""
-    settings = settings_with(_overrides(None, None, data_dir, allow_commands))
+    settings = settings_with(server_options(None, None, data_dir, allow_commands))
     configure_logging(settings)
     parts = worker_parts(settings, _external_url(settings))
     work(parts, ready=lambda: print_line("worker ready"))

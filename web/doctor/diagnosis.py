@@ -14,7 +14,13 @@ from catalog.settings import Settings
 from web.access.boundary import Boundary
 from web.doctor.database import check_clock, check_durability, check_migrations, check_tokens, check_version
 from web.doctor.finding import Finding, problem, unknown
-from web.doctor.surroundings import check_address, check_data_folder, check_disk, check_versions
+from web.doctor.surroundings import (
+    check_address,
+    check_data_folder,
+    check_disk,
+    check_variables,
+    check_versions,
+)
 from web.doctor.working import check_followers, check_ledger, check_parked, check_queue, check_workers
 from web.vitals import connect_briefly, read_revision
 
@@ -43,6 +49,7 @@ def diagnose(settings: Settings, database_url: str) -> list[Finding]:
     """
     findings = [
         *check_versions(),
+        *check_variables(),
         *check_disk(settings),
         *check_data_folder(settings),
         *check_address(settings),

@@ -11,6 +11,7 @@ from pathlib import Path
 
 from catalog.errors import ConfigurationError
 from catalog.settings import Settings
+from catalog.unknown_settings import unknown_variables
 from web.access.boundary import Boundary
 from web.doctor.finding import Finding, ok, problem, unknown, warning
 from web.ingest.disk import DiskGuard
@@ -48,6 +49,16 @@ def check_versions() -> Iterator[Finding]:
         yield problem("dependencies", "; ".join(wrong), "install Headwater again, with its constraints.txt")
     else:
         yield ok("dependencies", "those that are pinned exactly are there")
+
+
+def check_variables() -> Iterator[Finding]:
+    """Yield whether every variable that looks like a setting is one."""
+    unknown = unknown_variables()
+    if unknown:
+        advice = "`headwater config show` says which settings there are; mend or remove the variable"
+        yield warning("variables", "; ".join(str(found) for found in unknown), advice)
+    else:
+        yield ok("variables", "every HEADWATER_ variable is a setting")
 
 
 def check_disk(settings: Settings) -> Iterator[Finding]:
