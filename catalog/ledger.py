@@ -122,9 +122,3 @@ def read_run_facts(connection: psycopg.Connection[Any], run_id: uuid.UUID, *, li
     """Return at most `limit` facts that name the run, in ledger order."""
     cursor = connection.cursor(binary=True)
     return _facts(cursor.execute(QUERIES["read_run"], {"run_id": run_id, "limit": limit}).fetchall())
-
-
-def last_position(connection: psycopg.Connection[Any]) -> int:
-    """Return the position of the last fact, 0 when there is none."""
-    row = connection.execute(QUERIES["last_position"]).fetchone()
-    return int(row[0]) if row else 0

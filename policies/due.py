@@ -26,19 +26,6 @@ from typing import Literal, assert_never
 from policies.conditions import AllOf, AnyOf, Condition, DatasetCondition, leaves
 from policies.queues import QueuedVersion, Queues
 
-__all__ = [
-    "Batching",
-    "Consumption",
-    "Plan",
-    "PlannedRun",
-    "QueuedVersion",
-    "Queues",
-    "absorb",
-    "plan_runs",
-    "take_each",
-    "take_latest",
-]
-
 Batching = Literal["each", "latest"]
 
 
@@ -79,29 +66,17 @@ def plan_runs(condition: Condition, batching: Batching, queues: Queues, *, open_
         case "each":
             return Plan(runs=tuple(_every_run(condition, queues)))
         case "latest" if open_batch:
-            return Plan(absorbed=absorb(condition, queues))
+            return Plan(absorbed=_absorb(condition, queues))
         case "latest":
             ready = _ready(condition, _Heads(queues))
             if ready is None:
                 return Plan()
-            return Plan(runs=(PlannedRun(consumed=absorb(condition, queues), due=ready.since),))
+            return Plan(runs=(PlannedRun(consumed=_absorb(condition, queues), due=ready.since),))
         case _:
             assert_never(batching)
 
 
-def take_each(condition: Condition, queues: Queues) -> tuple[Consumption, ...] | None:
-    """Return what the next run of an `each` pipeline consumes, or None while the condition is false."""
-    heads = _Heads(queues)
-    ready = _ready(condition, heads)
-    return None if ready is None else heads.take(ready.leaves)
-
-
-def take_latest(condition: Condition, queues: Queues) -> tuple[Consumption, ...] | None:
-    """Return what a run of a `latest` pipeline consumes, or None while the condition is false."""
-    return None if _ready(condition, _Heads(queues)) is None else absorb(condition, queues)
-
-
-def absorb(condition: Condition, queues: Queues) -> tuple[Consumption, ...]:
+def _absorb(condition: Condition, queues: Queues) -> tuple[Consumption, ...]:
     """Return everything that is queued for the condition, whether the condition is true or not."""
     return tuple(
         Consumption(leaf.leaf, version) for leaf in leaves(condition) for version in queues.get(leaf.leaf, ())

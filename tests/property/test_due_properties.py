@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from catalog.keys import DatasetKey
 from policies.conditions import AllOf, AnyOf, Condition, DatasetCondition, explain, leaves
-from policies.due import Batching, plan_runs, take_each, take_latest
+from policies.due import Batching, plan_runs
 from policies.queues import QueuedVersion
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -148,9 +148,8 @@ def test_no_version_is_consumed_twice_by_a_leaf_and_afterwards_nothing_is_due(
     assert len({(consumption.leaf, consumption.version.version) for consumption in consumed}) == len(consumed)
     for consumption in consumed:
         queues[consumption.leaf].remove(consumption.version)
-    assert plan_runs(condition, batching, queues).runs == ()
-    assert take_each(condition, queues) is None
-    assert take_latest(condition, queues) is None
+    assert plan_runs(condition, "each", queues).runs == ()
+    assert plan_runs(condition, "latest", queues).runs == ()
 
 
 @given(ARRIVALS)
@@ -183,7 +182,8 @@ def test_latest_is_one_run_that_empties_every_true_input_or_none(
     plan = plan_runs(condition, "latest", queues)
 
     everything = {(leaf, queued) for leaf, versions in queues.items() for queued in versions}
-    if take_each(condition, queues) is None:
+    sequences = {leaf: [queued.sequence for queued in versions] for leaf, versions in queues.items()}
+    if not model_true(condition, sequences, len(arrivals)):
         assert plan.runs == ()
     else:
         [run] = plan.runs

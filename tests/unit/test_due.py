@@ -8,16 +8,7 @@ import pytest
 
 from catalog.keys import DatasetKey
 from policies.conditions import AllOf, AnyOf, Condition, DatasetCondition
-from policies.due import (
-    Batching,
-    Consumption,
-    Plan,
-    PlannedRun,
-    absorb,
-    plan_runs,
-    take_each,
-    take_latest,
-)
+from policies.due import Batching, Consumption, Plan, PlannedRun, plan_runs
 from policies.queues import QueuedVersion
 
 BEGIN = datetime(2026, 3, 1, tzinfo=UTC)
@@ -185,23 +176,10 @@ def test_each_knows_no_open_batch() -> None:
     assert len(story.plan(open_batch=True).runs) == 1
 
 
-def test_take_each_returns_the_next_run_only() -> None:
-    queues = {0: [version(1), version(2)]}
-
-    assert take_each(leaf(0), queues) == (Consumption(0, version(1)),)
-    assert take_each(leaf(0), {0: []}) is None
-    assert take_each(leaf(0), {}) is None
-
-
-def test_take_latest_returns_everything_or_nothing() -> None:
-    both = AllOf((leaf(0), leaf(1)))
-
-    assert take_latest(both, {0: [version(1)]}) is None
-    assert absorb(both, {0: [version(1)]}) == (Consumption(0, version(1)),)
-    assert take_latest(both, {0: [version(1)], 1: [version(2)]}) == (
-        Consumption(0, version(1)),
-        Consumption(1, version(2)),
-    )
+@pytest.mark.parametrize("batching", ["each", "latest"])
+def test_an_empty_queue_and_no_queue_make_nothing_due(batching: Batching) -> None:
+    assert plan_runs(leaf(0), batching, {0: []}) == Plan()
+    assert plan_runs(leaf(0), batching, {}) == Plan()
 
 
 @pytest.mark.parametrize("batching", ["each", "latest"])
