@@ -1,12 +1,13 @@
 """All events of one run, merged: the same result whatever their order, grouping and repetition.
 
-    MergedRun()                          no event yet: the neutral element MergedRun.of(event) -> MergedRun
-    one event alone run.merge_event(event) -> MergedRun run.merge(other) -> MergedRun        commutative,
-    associative, idempotent run.encode() -> bytes                JSON; MergedRun.decode(run.encode()) == run,
-    and equal runs encode equally
+    MergedRun()                          no event yet: the neutral element
+    MergedRun.of(event) -> MergedRun     one event alone
+    run.merge_event(event) -> MergedRun
+    run.merge(other) -> MergedRun        commutative, associative, idempotent
+    run.encode() -> bytes                JSON; MergedRun.decode(run.encode()) == run, and equal runs encode equally
 
     .state .job .has_complete .complete_time .disputed .started_at .ended_at .last_event_at .parent
-    .error_message .extraction_error .nominal_start .nominal_end .job_type .job_description .job_lineage
+    .error_message .extraction_error .nominal_start .nominal_end .job_lineage
     .inputs .outputs (dict[DatasetKey, DatasetReference])
 
 Everything is a register: a value with the order of the event that wrote it, of which the greatest wins. A
@@ -152,17 +153,6 @@ class MergedRun:
         """The end of the interval for which the run was scheduled."""
         nominal = self._value("nominal")
         return None if nominal is None or nominal[1] is None else instant_at(nominal[1])
-
-    @property
-    def job_type(self) -> tuple[str | None, str | None, str | None]:
-        """Processing type (BATCH, STREAMING, SERVICE), integration and job type, as far as they are known."""
-        processing, integration, kind = self._job_value("job_type") or (None, None, None)
-        return processing, integration, kind
-
-    @property
-    def job_description(self) -> str | None:
-        """The job's documentation."""
-        return self._job_value("description")  # type: ignore[no-any-return]  # `facets` wrote it
 
     @property
     def job_lineage(self) -> list[list[Any]] | None:

@@ -98,7 +98,8 @@ def test_what_airflow_says_about_its_files() -> None:
     assert len(shape.inputs) == 4
     assert shape.outputs == (DatasetKey("gs://mock-bucket", "compose_result.txt"),)
     assert {run.state for run in runs.values()} == {"COMPLETE"}
-    assert runs[JobKey("airflow", "BQ")].job_type == ("BATCH", "AIRFLOW", "DAG")
+    _, job_type = runs[JobKey("airflow", "BQ")].job_registers["job_type"]
+    assert job_type == ["BATCH", "AIRFLOW", "DAG"]
     assert shape_of(runs[JobKey("airflow", "BQ")]) is None
 
 

@@ -130,8 +130,8 @@ def test_run_and_job_facets_are_kept() -> None:
     assert run.extraction_error
     assert run.parent is not None
     assert run.parent.run.job == JobKey("s", "parent")
-    assert run.job_type == ("BATCH", "DBT", "MODEL")
-    assert run.job_description == "why"
+    said = {name: value for name, (_, value) in run.job_registers.items()}
+    assert said == {"job_type": ["BATCH", "DBT", "MODEL"], "description": "why"}
     assert MergedRun.decode(run.encode()) == run
 
 
@@ -139,7 +139,7 @@ def test_what_no_event_says_is_unknown() -> None:
     run = merged(at(1, "START"))
 
     assert (run.parent, run.error_message, run.nominal_start, run.nominal_end) == (None, None, None, None)
-    assert (run.job_type, run.job_description, run.job_lineage) == ((None, None, None), None, None)
+    assert (run.job_lineage, dict(run.job_registers)) == (None, {})
     assert not run.extraction_error
 
 

@@ -44,10 +44,6 @@ ORDER BY member.asked, (t.id IS NULL), d.namespace COLLATE "C", d.name COLLATE "
 -- name: classes
 SELECT dataset_id, class_id FROM dataset_class WHERE dataset_id = ANY(%(ids)s::uuid[])
 
--- name: class_members
-SELECT c.dataset_id, m.dataset_id
-FROM dataset_class c JOIN dataset_class m USING (class_id) WHERE c.dataset_id = ANY(%(ids)s::uuid[])
-
 -- name: schema_hashes
 SELECT asked.id, v.schema_hash
 FROM unnest(%(ids)s::uuid[]) AS asked (id)
