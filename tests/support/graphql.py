@@ -133,3 +133,24 @@ def completed(
         fact_of_event(run_event(run, "START", at=at, **names)),
         fact_of_event(run_event(run, "COMPLETE", at=later, **names)),
     ]
+
+
+def latest_run(database_url: str, pipeline: str) -> uuid.UUID:
+    """Return the newest run of the pipeline."""
+    with connect(database_url) as connection:
+        ((found,),) = connection.execute(
+            "SELECT id FROM pipeline_run WHERE pipeline = %s ORDER BY number DESC LIMIT 1", (pipeline,)
+        ).fetchall()
+    return uuid.UUID(str(found))
+
+
+def within(run: uuid.UUID, pipeline: str, job: str, **options: Any) -> list[NewFact]:
+    """Return the facts of a run that was started within a pipeline run."""
+    facts = []
+    child = uuid.uuid4()
+    at = options.pop("at", T0)
+    for kind, instant in (("START", at), ("COMPLETE", at + dt.timedelta(seconds=1))):
+        event = run_event(child, kind, job=job, parent=(run, pipeline), at=instant, **options)
+        event["run"]["facets"]["parent"]["job"]["namespace"] = "headwater"
+        facts.append(fact_of_event(event))
+    return facts

@@ -41,6 +41,7 @@ def cause(index: int, parent: int | None, kind: str, text: str, **parts: Any) ->
         "at": "2026-01-01T12:00:00Z",
         "position": None,
         "repeated": False,
+        "explainedAt": None,
         "version": None,
         "run": None,
         "pipelineRun": None,
@@ -84,14 +85,41 @@ def test_a_chain_stands_below_the_run_with_times_and_durations() -> None:
     ]
 
 
-def test_what_is_explained_further_up_says_so() -> None:
+def test_what_is_told_further_up_is_named_with_the_number_of_its_line() -> None:
+    run_id = "0190c4a5-0000-7000-8000-000000000000"
+    load = {"id": run_id, "job": {"id": "job:ns:load"}, "startedAt": None, "endedAt": None}
+    build = {"pipelineName": "build", "number": 7, "dueAt": None, "startedAt": None, "endedAt": None}
+    raw = {"dataset": {"id": "dataset:ns:raw"}, "partition": "p1", "rowCount": 3}
     nodes = [
-        cause(0, None, "PIPELINE_RUN", "run 1 of pipeline a"),
-        cause(1, 0, "PIPELINE_RUN", "run 1", repeated=True),
+        cause(0, None, "VERSION", "version of a", version={"rowCount": None}),
+        cause(1, 0, "RUN", "run of load", run=load),
+        cause(2, 1, "PIPELINE_RUN", "run 7 of pipeline build", pipelineRun=build),
+        cause(3, 2, "VERSION", "version of raw", version=raw, position=9),
+        cause(4, None, "VERSION", "version of b", version={"rowCount": None}),
+        cause(5, 4, "RUN", "run of load", run=load, repeated=True, explainedAt=1),
+        cause(6, None, "VERSION", "version of c", version={"rowCount": None}),
+        cause(7, 6, "RUN", "run of another step", run={**load, "id": "1" * 36}),
+        cause(
+            8, 7, "PIPELINE_RUN", "run 7 of pipeline build", pipelineRun=build, repeated=True, explainedAt=2
+        ),
+        cause(9, None, "VERSION", "version of raw", version=raw, position=9, repeated=True, explainedAt=3),
+        cause(10, None, "PIPELINE_RUN", "run 3 of pipeline report", pipelineRun=run(), repeated=True),
     ]
-    nodes[1]["pipelineRun"] = None
     lines = drawn(causes_tree(run(causes={"complete": True, "reason": None, "nodes": nodes}), NOW))
-    assert lines[-1].endswith("run 1  (explained above)")
+    at = "2026-01-01 12:00:00Z  "
+    assert lines[2:] == [
+        f"├── {at}version of a",
+        f"│   └── {at}run of load  [1]",
+        f"│       └── {at}run 7 of pipeline build  [2]",
+        f"│           └── {at}version of raw, 3 rows, position 9  [3]",
+        f"├── {at}version of b",
+        "│   └── run 0190c4a5 of job:ns:load  see [1]",
+        f"├── {at}version of c",
+        f"│   └── {at}run of another step",
+        "│       └── run build/7  see [2]",
+        "├── version of dataset:ns:raw partition p1  see [3]",
+        "└── run report/3  see the top",
+    ]
 
 
 def test_a_run_that_goes_on_and_one_that_waits() -> None:
@@ -102,7 +130,11 @@ def test_a_run_that_goes_on_and_one_that_waits() -> None:
 
 
 def test_hostile_texts_are_escaped() -> None:
-    nodes = [cause(0, None, "VERSION", "version of \x1b[31m[bold]x")]
+    version = {"dataset": {"id": "dataset:ns:\x1bagain"}, "partition": "\x9b", "rowCount": None}
+    nodes = [
+        cause(0, None, "VERSION", "version of \x1b[31m[bold]x", version=version),
+        cause(1, None, "VERSION", "again", version=version, repeated=True, explainedAt=0),
+    ]
     hostile = run(
         pipelineName="\x1bp", reason="\x9bboom", causes={"complete": True, "reason": None, "nodes": nodes}
     )

@@ -162,7 +162,7 @@ query Why($id: ID!, $depth: Int!, $maxNodes: Int!) {
       complete
       reason
       nodes {
-        index parent level kind text at position repeated
+        index parent level kind text at position repeated explainedAt
         version { id state time partition rowCount dataset { id } }
         run { id state startedAt endedAt job { id } }
         pipelineRun { id pipelineName number state dueAt startedAt endedAt }

@@ -1,6 +1,7 @@
 """`headwater why`: the chain that led to a run, down to the first causes."""
 
 import datetime as dt
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 import typer
@@ -13,7 +14,7 @@ from web.cli.options import AsJson, DataDir, RunName, Url
 from web.cli.output import print_json, print_tree, say, warn
 from web.cli.queries import WHY
 from web.cli.run_names import run_id
-from web.cli.run_parts import Run, heading, took, waited
+from web.cli.run_parts import Run, heading, run_name, took, waited
 from web.cli.text import count, duration, instant, seconds_between, shown
 
 _STYLES = {"VERSION": "cyan", "RUN": "", "PIPELINE_RUN": "bold", "FACT": "green"}
@@ -55,12 +56,21 @@ def run_why(
 
 
 def causes_tree(run: Run, now: dt.datetime) -> Tree:
-    """Return the run with its causes below it, each line right below what it explains."""
+    """Return the run with its causes below it, each line right below what it explains.
+
+    What several lines are about stands there once in full, with a number; the others name it and that number.
+    """
     tree = Tree(_run_line(run, now), guide_style="dim")
     branches: dict[int, Tree] = {}
-    for cause in run["causes"]["nodes"]:
+    nodes: list[Cause] = run["causes"]["nodes"]
+    referred = sorted({node["explainedAt"] for node in nodes if node["explainedAt"] is not None})
+    numbers = {index: number for number, index in enumerate(referred, 1)}
+    for cause in nodes:
         above = tree if cause["parent"] is None else branches[cause["parent"]]
-        branches[cause["index"]] = above.add(cause_line(cause))
+        line = reference_line(cause, numbers) if cause["repeated"] else cause_line(cause)
+        if cause["index"] in numbers:
+            line.append(f"  [{numbers[cause['index']]}]", style="yellow")
+        branches[cause["index"]] = above.add(line)
     return tree
 
 
@@ -74,14 +84,31 @@ def _run_line(run: Run, now: dt.datetime) -> Text:
 
 
 def cause_line(cause: Cause) -> Text:
-    """Return one cause: its instant, what it is, how long it took, and whether it is explained further up."""
+    """Return one cause: its instant, what it is, how long it took."""
     line = Text(f"{instant(cause['at'])}  ", style="dim")
     line.append(shown(cause["text"]), style=_STYLES.get(cause["kind"], ""))
     for part in _details(cause):
         line.append(f", {part}", style="dim")
-    if cause["repeated"]:
-        line.append("  (explained above)", style="yellow")
     return line
+
+
+def reference_line(cause: Cause, numbers: Mapping[int, int]) -> Text:
+    """Return the name of something that is told further up, and where: by the number of its line there."""
+    where = "the top" if cause["explainedAt"] is None else f"[{numbers[cause['explainedAt']]}]"
+    return Text.assemble(
+        (shown(_name(cause)), _STYLES.get(cause["kind"], "")), ("  see ", "dim"), (where, "yellow")
+    )
+
+
+def _name(cause: Cause) -> str:
+    if (version := cause["version"]) is not None:
+        partition = f" partition {version['partition']}" if version["partition"] else ""
+        return f"version of {version['dataset']['id'] if version['dataset'] else 'a dataset'}{partition}"
+    if (run := cause["run"]) is not None:
+        return f"run {str(run['id'])[:8]} of {run['job']['id'] if run['job'] else 'a job'}"
+    if (pipeline_run := cause["pipelineRun"]) is not None:
+        return f"run {run_name(pipeline_run)}"
+    return str(cause["text"])
 
 
 def _details(cause: Cause) -> list[str]:

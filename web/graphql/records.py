@@ -342,6 +342,7 @@ class CauseRecord(Record):
     at: dt.datetime | None
     position: int | None
     repeated: bool = False
+    explained_at: int | None = None
     version: VersionRecord | None = None
     run: RunRecord | None = None
     pipeline_run: PipelineRunRecord | None = None

@@ -1,8 +1,9 @@
 """Why a pipeline run exists: versions, what made them, the pipeline run that this belongs to, its versions, and so on.
 
 The chain is read generation by generation for all runs that are asked about, and told as a list in depth-first order:
-each line knows its level and the line that it explains, so that whoever prints it needs no recursion. A pipeline run
-that leads to several versions is explained once; later lines of it are marked as repeated.
+each line knows its level and the line that it explains, so that whoever prints it needs no recursion. A version, a run
+or a pipeline run that is met on several ways is explained once, below the first line about it; every later line says
+which that is, and nothing stands below it.
 """
 
 import datetime as dt
@@ -133,10 +134,12 @@ class _Telling:
         self._known = known
         self._max_nodes = max_nodes
         self._answer = CausesRecord()
-        self._explained: set[uuid.UUID] = set()
+        # The kind belongs to it: a pipeline run has the UUID of its run.
+        self._explained: dict[tuple[str, uuid.UUID], int | None] = {}
 
     def of(self, run: PipelineRunRecord) -> CausesRecord:
         """Return the lines that explain the run."""
+        self._explained[PIPELINE_RUN, run.row_id] = None
         waiting = self._explain(run, None, 0)
         while waiting:
             step = waiting.pop()
@@ -144,8 +147,16 @@ class _Telling:
                 self._stop(NODE_LIMIT)
                 break
             index = len(self._answer.nodes)
-            self._answer.nodes.append(self._line(step, index))
-            waiting += self._following(step, index)
+            line = self._line(step, index)
+            self._answer.nodes.append(line)
+            if isinstance(step.about, int):
+                continue
+            about = line.kind, step.about.row_id
+            if about in self._explained:
+                line.repeated, line.explained_at = True, self._explained[about]
+            else:
+                self._explained[about] = index
+                waiting += self._following(step, index)
         return self._answer
 
     def _stop(self, reason: str) -> None:
@@ -154,7 +165,6 @@ class _Telling:
 
     def _explain(self, run: PipelineRunRecord, parent: int | None, level: int) -> list[_Step]:
         """Return the direct causes of a pipeline run, the first one last."""
-        self._explained.add(run.row_id)
         if run.row_id not in self._known.versions:
             self._stop(DEPTH)
             return []
@@ -174,8 +184,6 @@ class _Telling:
                 above = self._known.pipeline_runs.get(self._known.above.get(run_id, run_id))
                 return [] if above is None else [_Step(index, step.level + 1, above)]
             case PipelineRunRecord() as run:
-                if self._answer.nodes[index].repeated:
-                    return []
                 return self._explain(run, index, step.level + 1)
             case int():
                 return []
@@ -210,7 +218,6 @@ class _Telling:
                     at=run.due_at,
                     position=run.due_position,
                     pipeline_run=run,
-                    repeated=run.row_id in self._explained,
                 )
             case int() as position:
                 kind, actor, at = self._known.facts[position]

@@ -91,7 +91,12 @@ class Cause:
     text: str = plain("One line for people.")
     at: dt.datetime | None = plain("When it happened; null where that is unknown.")
     position: Long | None = plain("Ledger position of the fact behind it.")
-    repeated: bool = plain("Whether the same pipeline run is explained further up.")
+    repeated: bool = plain(
+        "Whether an earlier line is about the same; what explains it stands below that one alone."
+    )
+    explained_at: int | None = plain(
+        "Index of that line; null where this is the first about it, or is about the run that was asked about."
+    )
     version: DatasetVersionType | None = plain("The version, for a line about one.")
     run: RunType | None = plain("The run, for a line about one.")
     pipeline_run: PipelineRunType | None = plain("The pipeline run, for a line about one.")
