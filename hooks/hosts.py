@@ -11,6 +11,7 @@ from sqlalchemy import Engine
 from catalog.database import driver_connection, translated_errors
 from catalog.facts import Outcome, attempt_ended
 from catalog.ledger import append_facts
+from policies.transitions import WITH_HOST
 
 log = structlog.get_logger(__name__)
 
@@ -53,8 +54,8 @@ class HostWatch:
                 return 0
             lost: list[tuple[uuid.UUID, int, str]] = raw.execute(
                 "SELECT c.run_id, c.attempt, c.host FROM attempt_claim c JOIN pipeline_run r ON r.id = c.run_id"
-                " WHERE c.host = ANY(%s) AND r.attempt = c.attempt AND r.state IN ('launching', 'running')",
-                (silent,),
+                " WHERE c.host = ANY(%s) AND r.attempt = c.attempt AND r.state = ANY(%s)",
+                (silent, sorted(WITH_HOST)),
             ).fetchall()
             facts = [
                 attempt_ended(

@@ -2,6 +2,8 @@
 
 Only the state follower moves a run; every move is a row with time, actor and reason. One run keeps its
 identity over all of its attempts, those that an operator asks for included.
+
+Statements in SQL write these sets out where an index serves them; a test holds them against each other.
 """
 
 from collections.abc import Mapping
@@ -145,8 +147,11 @@ HOLDS_SLOT: frozenset[RunState] = frozenset(
     {RunState.QUEUED, RunState.LAUNCHING, RunState.RUNNING, RunState.RETRYING}
 )
 
-#: States in which a `latest` batch is open: it has not had its slot yet.
+#: States in which a run is due and holds no slot.
 WAITS_FOR_SLOT: frozenset[RunState] = frozenset({RunState.PENDING, RunState.HELD})
+
+#: States in which a host has the attempt: it alone can say how the attempt ends.
+WITH_HOST: frozenset[RunState] = frozenset({RunState.LAUNCHING, RunState.RUNNING})
 
 #: Terminal states from which an operator may ask for another attempt of the same run.
 RETRYABLE: frozenset[RunState] = frozenset(

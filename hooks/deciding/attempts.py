@@ -14,7 +14,7 @@ from hooks.deciding.registry import QUERIES
 from hooks.deciding.working_set import WorkingSet
 from hooks.jobs import AttemptKey, launch_job
 from policies.retry import attempts_left, next_attempt
-from policies.transitions import RunState
+from policies.transitions import WITH_HOST, RunState
 
 
 class Attempts:
@@ -69,7 +69,7 @@ class Attempts:
             self._set.move(
                 run, RunState.RUNNING, occasion, f"attempt {run.attempt} started on {body['host']}"
             )
-        elif kind is FactKind.ATTEMPT_ENDED and run.state in (RunState.LAUNCHING, RunState.RUNNING):
+        elif kind is FactKind.ATTEMPT_ENDED and run.state in WITH_HOST:
             self._attempt_ended(run, body, occasion)
 
     def _attempt_ended(self, run: PipelineRunRecord, body: dict[str, Any], occasion: Occasion) -> None:

@@ -17,7 +17,7 @@ from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
 from hooks.deciding.working_set import WorkingSet, save_results
 from policies.plans import DocumentPlan, Effect, StoredDocument
-from policies.transitions import RunState
+from policies.transitions import WAITS_FOR_SLOT, RunState
 
 
 def apply_rule_change(connection: psycopg.Connection[Any], fact: Fact, registry: Registry) -> list[str]:
@@ -206,7 +206,7 @@ def _cancel_waiting(connection: psycopg.Connection[Any], name: str, occasion: Oc
     run_ids = [row[0] for row in connection.execute(QUERIES["waiting_runs"], {"pipeline": name})]
     waiting = WorkingSet.load(connection, registry, touches={name: 1}, run_ids=run_ids, producers=[])
     for run in waiting.of_pipeline(name):
-        if run.state in (RunState.PENDING, RunState.HELD):
+        if run.state in WAITS_FOR_SLOT:
             waiting.move(run, RunState.CANCELLED, occasion, f"the pipeline was deleted by {occasion.actor}")
             run.ended_at = occasion.at
             run.batch_open = False

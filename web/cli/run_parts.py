@@ -5,15 +5,14 @@ from typing import Any, Final
 
 from rich.text import Text
 
+from policies import transitions
 from web.cli.output import cell, state
 from web.cli.text import duration, instant, parsed_instant, seconds_between, shown
 
-#: States in which a run has ended; an operator may still ask for another attempt.
-FINAL: Final = frozenset({"SUCCEEDED", "FAILED", "CANCELLED", "TIMED_OUT", "LOST", "ARCHIVED"})
-#: States in which a run holds a slot.
-HOLDS_SLOT: Final = frozenset({"QUEUED", "LAUNCHING", "RUNNING", "RETRYING"})
-#: States in which a run is due and holds none.
-WAITS: Final = frozenset({"PENDING", "HELD"})
+#: Sets of states by their names in GraphQL. In a final state an operator may still ask for another attempt.
+FINAL: Final = frozenset(found.name for found in transitions.TERMINAL)
+HOLDS_SLOT: Final = frozenset(found.name for found in transitions.HOLDS_SLOT)
+WAITS: Final = frozenset(found.name for found in transitions.WAITS_FOR_SLOT)
 
 Run = dict[str, Any]
 
