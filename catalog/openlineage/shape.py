@@ -1,4 +1,4 @@
-"""The lineage of a job at table level, as one run or JobEvent states it.
+"""The lineage of a job, of tables and of columns, as one run or JobEvent states it.
 
     shape_of(source, *, partial=False) -> Shape | None      source: MergedRun or JobEvent
 
@@ -18,6 +18,7 @@ from typing import Any, assert_never
 import orjson
 
 from catalog.keys import DatasetKey, JobKey
+from catalog.openlineage.columns import ColumnLineage
 from catalog.openlineage.events import DatasetLineage, JobEvent
 from catalog.openlineage.merge import MergedRun
 
@@ -41,8 +42,8 @@ class Shape:
     """What a job reads and writes, sorted; `flows` is `None` where every input is taken to feed every output.
 
     `inputs` and `outputs` hold all that is listed or that a lineage facet names; `job_inputs` and
-    `job_outputs` the other jobs that flows name. Equal shapes have equal hashes (16 bytes), in every release
-    that writes the same form.
+    `job_outputs` the other jobs that flows name. `columns` holds the outputs of whose columns something is known.
+    Equal shapes have equal hashes (16 bytes), in every release that writes the same form.
     """
 
     inputs: tuple[DatasetKey, ...]
@@ -50,6 +51,7 @@ class Shape:
     flows: tuple[Flow, ...] | None
     job_inputs: tuple[JobKey, ...] = ()
     job_outputs: tuple[JobKey, ...] = ()
+    columns: tuple[tuple[DatasetKey, ColumnLineage], ...] = ()
     hash: bytes = field(init=False)
 
     def __post_init__(self) -> None:
@@ -61,8 +63,11 @@ class Shape:
             for flow in self.flows
         ]
         # The lists of jobs follow from the flows, so they need not be hashed again.
-        form = orjson.dumps([[list(key) for key in self.inputs], [list(key) for key in self.outputs], flows])
-        object.__setattr__(self, "hash", hashlib.blake2b(form, digest_size=16).digest())
+        form = [[list(key) for key in self.inputs], [list(key) for key in self.outputs], flows]
+        if self.columns:
+            # Only where there are any, so that all other shapes keep the hashes that they had without columns.
+            form.append([[*key, lineage.digest] for key, lineage in self.columns])
+        object.__setattr__(self, "hash", hashlib.blake2b(orjson.dumps(form), digest_size=16).digest())
 
     def to_json(self) -> list[Any]:
         """Return the shape as JSON values; `from_json` reads them."""
@@ -77,12 +82,13 @@ class Shape:
             [list(key) for key in found]
             for found in (self.inputs, self.outputs, self.job_inputs, self.job_outputs)
         ]
-        return [*keys, flows if self.flows is not None else None]
+        columns = [[*key, lineage.to_json()] for key, lineage in self.columns]
+        return [*keys, flows, columns] if columns else [*keys, flows]
 
     @classmethod
     def from_json(cls, value: list[Any]) -> "Shape":
-        """Return the shape that `to_json` wrote."""
-        inputs, outputs, job_inputs, job_outputs, flows = value
+        """Return the shape that `to_json` wrote; a shape without columns is the list that it was before columns."""
+        inputs, outputs, job_inputs, job_outputs, flows, *rest = value
         return cls(
             inputs=tuple(DatasetKey(*key) for key in inputs),
             outputs=tuple(DatasetKey(*key) for key in outputs),
@@ -99,6 +105,11 @@ class Shape:
             ),
             job_inputs=tuple(JobKey(*key) for key in job_inputs),
             job_outputs=tuple(JobKey(*key) for key in job_outputs),
+            columns=tuple(
+                (DatasetKey(namespace, name), ColumnLineage.from_json(lineage))
+                for columns in rest
+                for namespace, name, lineage in columns
+            ),
         )
 
 
