@@ -23,6 +23,7 @@ from web.graphql.router import graphql_router
 from web.health import VERSION, health_router, read_readiness
 from web.ingest.body import BodyBudget
 from web.ingest.routes import ingest_router
+from web.log_level import LogLevelStore, log_level_router
 from web.metrics import StandingCollector, WebMetrics, metrics_router, read_standing
 from web.problems import on_headwater_error, on_http_exception, on_unexpected_error, on_validation_error
 from web.start_page import start_page_router
@@ -99,6 +100,7 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
         )
     )
     app.include_router(tokens_router(services.tokens))
+    app.include_router(log_level_router(LogLevelStore(services.engine), services.settings.log_level))
     ready = Probe(database, read_readiness, seconds=READY_SECONDS, executor=probes)
     app.include_router(health_router(ready, services.disk, lambda: services.group_commit.oldest_seconds))
     standing = Probe(database, read_standing, seconds=STANDING_SECONDS, executor=probes)

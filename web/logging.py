@@ -4,6 +4,7 @@ import logging
 import re
 import sys
 from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from typing import Any
 
 import orjson
@@ -20,6 +21,16 @@ _SECRET_NAME = re.compile(
     r"(?:^|_)(?:password|passwd|secret|token|authorization|api_key|cookie)$", re.IGNORECASE
 )
 _DEEPEST = 6
+
+
+class Level(StrEnum):
+    """What a process may log from, most first."""
+
+    DEBUG = "debug"
+    INFO = "info"
+    WARNING = "warning"
+    ERROR = "error"
+
 
 #: Libraries that tell every step; what goes wrong in them still shows.
 _QUIET = (
@@ -82,11 +93,7 @@ def configure_logging(settings: Settings) -> None:
     """
     if settings.log_format not in {"auto", "console", "json"}:
         raise ConfigurationError(f"expected log_format auto, console or json, found {settings.log_format!r}")
-    level = logging.getLevelNamesMapping().get(settings.log_level.upper())
-    if level is None:
-        raise ConfigurationError(
-            f"expected log_level debug, info, warning or error, found {settings.log_level!r}"
-        )
+    level = level_number(settings.log_level)
     on_terminal = sys.stderr.isatty() if settings.log_format == "auto" else settings.log_format == "console"
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
@@ -120,8 +127,23 @@ def configure_logging(settings: Settings) -> None:
             processors=[redact, structlog.stdlib.ProcessorFormatter.remove_processors_meta, renderer],
         )
     )
-    root = logging.getLogger()
-    root.handlers = [handler]
-    root.setLevel(level)
+    logging.getLogger().handlers = [handler]
+    set_level(level)
+
+
+def level_number(name: str) -> int:
+    """Return the number of the level; raise `ConfigurationError` for one that does not exist."""
+    try:
+        level = Level(name.lower())
+    except ValueError as error:
+        raise ConfigurationError(
+            f"expected log_level debug, info, warning or error, found {name!r}"
+        ) from error
+    return logging.getLevelNamesMapping()[level.name]
+
+
+def set_level(level: int) -> None:
+    """Let this process log from the level on; libraries that tell every step stay at warnings."""
+    logging.getLogger().setLevel(level)
     for name in _QUIET:
         logging.getLogger(name).setLevel(max(level, logging.WARNING))

@@ -18,6 +18,7 @@ from web.access.boundary import resolve
 from web.app import create_app
 from web.bootstrap import web_services
 from web.http_protocol import BoundedHttpProtocol
+from web.log_level import followed_log_level
 
 log = structlog.get_logger(__name__)
 
@@ -132,7 +133,8 @@ def serve(
     """
     listener = listener if listener is not None else bind(settings)
     try:
-        app = create_app(web_services(settings, database_url))
+        services = web_services(settings, database_url)
+        app = create_app(services)
         config = uvicorn.Config(
             app,
             loop="uvloop",
@@ -150,6 +152,7 @@ def serve(
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,
         )
-        _Server(config, ready).run(sockets=[listener])
+        with followed_log_level(services.engine, settings.log_level):
+            _Server(config, ready).run(sockets=[listener])
     finally:
         listener.close()

@@ -162,9 +162,20 @@ class Client:
 
     def post(self, path: str, body: bytes) -> Answer:
         """Return the answer to an idempotent POST; it is repeated while the server is away for a moment."""
+        return self._repeated("POST", path, body)
+
+    def put(self, path: str, body: bytes) -> Answer:
+        """Return the answer to a PUT; it is repeated while the server is away for a moment."""
+        return self._repeated("PUT", path, body)
+
+    def delete(self, path: str) -> Answer:
+        """Return the answer to a DELETE; it is repeated while the server is away for a moment."""
+        return self._repeated("DELETE", path, None)
+
+    def _repeated(self, method: str, path: str, body: bytes | None) -> Answer:
         for attempt in self._attempts():
             with attempt:
-                return _checked(self._send("POST", path, body))
+                return _checked(self._send(method, path, body))
         raise UnexpectedAnswer
 
     def get(self, path: str, *, accepted: tuple[int, ...] = ()) -> Answer:

@@ -99,6 +99,13 @@ COMMANDS: Final = (
     CommandEntry(
         "config", "web.cli.config", "config", "Show settings and where they come from.", ADMINISTRATION
     ),
+    CommandEntry(
+        "log-level",
+        "web.cli.log_level",
+        "run_log_level",
+        "Show or change what every web and worker process logs, while they run.",
+        ADMINISTRATION,
+    ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(

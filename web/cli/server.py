@@ -4,6 +4,7 @@ import gc
 import shlex
 import shutil
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -30,6 +31,7 @@ from web.cli.options import (
     settings_with,
 )
 from web.cli.output import print_line, say
+from web.log_level import followed_log_level
 from web.logging import configure_logging
 from web.serve import bind, serve
 from web.supervisor import ChildProcess, Supervisor
@@ -126,7 +128,7 @@ def run_up(
             "web",
             lambda: serve(settings, url, lambda: _announce(settings, announced=True), listener=listener),
         ),
-        ChildProcess("worker", lambda: work(worker_parts(settings, url), ready=lambda: None)),
+        ChildProcess("worker", lambda: _work(settings, url, lambda: None)),
     ]
     # What is loaded so far is shared with the children; unfrozen, the collector would touch and so copy it.
     gc.collect()
@@ -166,8 +168,13 @@ def run_worker(
     """Run a worker alone, against HEADWATER_DATABASE_URL; runs report to HEADWATER_PUBLIC_URL."""
     settings = settings_with(server_options(None, None, data_dir, allow_commands))
     configure_logging(settings)
-    parts = worker_parts(settings, _external_url(settings))
-    work(parts, ready=lambda: print_line("worker ready"))
+    _work(settings, _external_url(settings), lambda: print_line("worker ready"))
+
+
+def _work(settings: Settings, url: str, ready: Callable[[], None]) -> None:
+    parts = worker_parts(settings, url)
+    with followed_log_level(parts.engine, settings.log_level):
+        work(parts, ready=ready)
 
 
 def run_migrate() -> None:
