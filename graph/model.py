@@ -1,4 +1,4 @@
-"""What the graph holds, declared once: types of nodes and edges, and the values in which answers are given.
+"""What the graph holds, declared once: kinds of nodes and edges, and the values in which answers are given.
 
 A job whose events say which input feeds which output (the `lineage` facet) has hidden steps, one for each
 such flow, so that a walk from one of its inputs reaches only what that input feeds. Steps are shown as their
@@ -22,65 +22,22 @@ class NodeKind(StrEnum):
 
 
 class EdgeKind(StrEnum):
-    """Every kind of edge."""
+    """Every kind of edge; each edge has an interval [valid_from, valid_to), whose open end says that it holds now."""
 
+    #: The job reads the dataset.
     CONSUMES = "consumes"
+    #: The job writes the dataset.
     PRODUCES = "produces"
+    #: Data goes from job to job, no dataset is named.
     FEEDS = "feeds"
+    #: Runs of the origin are started within runs of the destination.
     PARENT = "parent"
+    #: Both names mean one dataset; lineage crosses from one to the other at no distance.
     ALIAS = "alias"
 
 
-@dataclass(frozen=True, slots=True)
-class NodeType:
-    """A kind of node and what names it: two nodes with the same key are one."""
-
-    kind: NodeKind
-    key: tuple[str, ...]
-    meaning: str
-
-
-@dataclass(frozen=True, slots=True)
-class EdgeType:
-    """A kind of edge: between which kinds it stands, whether data moves along it, and its own properties.
-
-    Every edge also has an interval [valid_from, valid_to); an open end says that it holds now.
-    """
-
-    kind: EdgeKind
-    origin: NodeKind
-    destination: NodeKind
-    meaning: str
-    carries_data: bool = True
-    symmetric: bool = False
-    properties: tuple[str, ...] = ()
-
-
-NODE_TYPES = (
-    NodeType(NodeKind.DATASET, ("namespace", "name"), "a dataset as OpenLineage names it"),
-    NodeType(NodeKind.JOB, ("namespace", "name"), "a job as OpenLineage names it"),
-)
-
-EDGE_TYPES = (
-    EdgeType(EdgeKind.CONSUMES, NodeKind.DATASET, NodeKind.JOB, "the job reads the dataset"),
-    EdgeType(EdgeKind.PRODUCES, NodeKind.JOB, NodeKind.DATASET, "the job writes the dataset"),
-    EdgeType(EdgeKind.FEEDS, NodeKind.JOB, NodeKind.JOB, "data goes from job to job, no dataset is named"),
-    EdgeType(
-        EdgeKind.PARENT,
-        NodeKind.JOB,
-        NodeKind.JOB,
-        "runs of the origin are started within runs of the destination",
-        carries_data=False,
-    ),
-    EdgeType(
-        EdgeKind.ALIAS,
-        NodeKind.DATASET,
-        NodeKind.DATASET,
-        "both names mean one dataset; lineage crosses from one to the other at no distance",
-        symmetric=True,
-        properties=("type",),
-    ),
-)
+#: The kinds of edge along which data moves, so that a walk takes them.
+CARRIES_DATA = frozenset(EdgeKind) - {EdgeKind.PARENT}
 
 
 class Node(NamedTuple):

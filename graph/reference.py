@@ -12,7 +12,7 @@ from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from graph.model import (
-    EDGE_TYPES,
+    CARRIES_DATA,
     Beside,
     Completeness,
     Direction,
@@ -28,7 +28,6 @@ from graph.model import (
 
 Rank = tuple[int, int]
 START: Rank = (0, 0)
-CARRIES_DATA = frozenset(type_.kind for type_ in EDGE_TYPES if type_.carries_data)
 
 
 class ReferenceWalk:

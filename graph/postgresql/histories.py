@@ -18,9 +18,9 @@ from catalog.openlineage.shape import Shape
 from catalog.queries import load_queries
 from graph.intervals import Point, coalesce, outside, tile, within
 from graph.model import Node, Span, Vertex
+from graph.postgresql.edge_kinds import EDGE_KIND_NUMBERS
 from graph.postgresql.nodes import NodeRows
 from graph.postgresql.rows import EdgeRow
-from graph.postgresql.tables import EDGE_KIND_NUMBERS
 from graph.steps import ShapeEdge, shape_edges
 from graph.traversal import NODE_BITS, STEPS
 

@@ -18,7 +18,7 @@ from catalog.queries import load_queries
 from graph.mentions import fact_mentions, mentions
 from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
 from graph.postgresql.arrays import Ids, ids_cursor
-from graph.postgresql.tables import EDGE_KINDS
+from graph.postgresql.edge_kinds import EDGE_KINDS
 from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
 
 QUERIES = load_queries(Path(__file__).with_name("read.sql"))

@@ -24,10 +24,10 @@ from catalog.queries import load_queries
 from graph.mentions import mentions
 from graph.model import EdgeKind, Node
 from graph.postgresql.arrays import Ids, ids_cursor
+from graph.postgresql.edge_kinds import EDGE_KIND_NUMBERS, EDGE_KINDS
 from graph.postgresql.histories import JobHistories
 from graph.postgresql.nodes import NodeRows
 from graph.postgresql.rows import EdgeRow
-from graph.postgresql.tables import EDGE_KIND_NUMBERS, EDGE_KINDS
 
 QUERIES = load_queries(Path(__file__).with_name("write.sql"))
 

@@ -1,0 +1,12 @@
+"""Kinds of edges as numbers: every edge and two of its indexes hold one, and statements name some of them."""
+
+from graph.model import EdgeKind
+
+EDGE_KIND_NUMBERS = {
+    EdgeKind.CONSUMES: 1,
+    EdgeKind.PRODUCES: 2,
+    EdgeKind.FEEDS: 3,
+    EdgeKind.PARENT: 4,
+    EdgeKind.ALIAS: 5,
+}
+EDGE_KINDS = {number: kind for kind, number in EDGE_KIND_NUMBERS.items()}
