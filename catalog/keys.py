@@ -85,6 +85,19 @@ class NodeId:
         return f"{self.kind}:{self.rest}"
 
 
+def uuids_beginning_with(text: str) -> tuple[uuid.UUID, uuid.UUID]:
+    """Return the least and the greatest UUID whose text begins so, in whatever case; raise `ValueError`."""
+    form = "00000000-0000-0000-0000-000000000000"
+    fits = len(text) <= len(form) and all(
+        (found == "-") if place == "-" else found in "0123456789abcdefABCDEF"
+        for found, place in zip(text, form, strict=False)
+    )
+    if not fits:
+        raise ValueError(f"expected the beginning of a UUID, found {text!r}"[:200])
+    rest = form[len(text) :]
+    return uuid.UUID(text + rest), uuid.UUID(text + rest.replace("0", "f"))
+
+
 def name_based_uuid(*parts: str) -> uuid.UUID:
     """Return the UUIDv5 of the parts; parts are length-prefixed, so that no two lists of parts collide."""
     return uuid.uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts))

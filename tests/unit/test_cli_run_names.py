@@ -19,6 +19,8 @@ from web.cli.run_names import run_id
         "/1",
         "flights/²",
         "g" * 36,
+        "0402f884-73f1-5897-843c-df52f030484c0",
+        "0402-f884",
         "-" * 32,
     ],
 )

@@ -100,6 +100,12 @@ query RunNames($filter: PipelineRunFilter, $first: Int!, $after: String) {
 }
 """
 
+RUN_BY_PREFIX: Final = """
+query RunByPrefix($prefix: String!) {
+  pipelineRun(idPrefix: $prefix) { id }
+}
+"""
+
 RUNS: Final = (
     _RUN
     + """

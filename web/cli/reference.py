@@ -28,8 +28,7 @@ A client asks the server that `--url` or `HEADWATER_URL` names, else the one tha
 folder, else `http://127.0.0.1:8642`. It shows the token in `HEADWATER_TOKEN`; a server on this machine is shown the
 local token of the data folder. Requests are repeated for a few seconds while a server is away: each is safe to repeat.
 
-A run is named by its UUID, the beginning of it (4 characters at least, looked for among the newest 10,000 runs),
-`PIPELINE/NUMBER`, or `last`.
+A run is named by its UUID, the beginning of it (4 characters at least), `PIPELINE/NUMBER`, or `last`.
 """
 
 

@@ -3,7 +3,10 @@
 import uuid
 
 from catalog.errors import InvalidInput, InvalidNodeId
-from catalog.keys import NodeId
+from catalog.keys import NodeId, uuids_beginning_with
+
+#: Shortest beginning of a UUID that is looked for, in characters.
+SHORTEST_PREFIX = 4
 
 
 def named(kind: str, namespace: str | None, name: str | None, node_id: str | None) -> list[tuple[str, str]]:
@@ -27,3 +30,15 @@ def run_id(text: str) -> uuid.UUID:
         return uuid.UUID(text.removeprefix("run:"))
     except ValueError as error:
         raise InvalidNodeId(f"expected a UUID, or run:UUID, found {text!r}"[:500]) from error
+
+
+def run_id_range(prefix: str) -> tuple[uuid.UUID, uuid.UUID]:
+    """Return the least and the greatest UUID that begins so; raise `InvalidInput`."""
+    try:
+        found = uuids_beginning_with(prefix) if len(prefix) >= SHORTEST_PREFIX else None
+    except ValueError:
+        found = None
+    if found is None:
+        expected = f"the beginning of a UUID, {SHORTEST_PREFIX} characters at least"
+        raise InvalidInput(f"expected {expected}, found {prefix!r}"[:300], pointer="/idPrefix")
+    return found

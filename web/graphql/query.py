@@ -13,6 +13,7 @@ from web.graphql.loaders.documents import current_documents, document_page, docu
 from web.graphql.loaders.jobs import job_by_names, job_page
 from web.graphql.loaders.lineage import LineageRecord, lineage
 from web.graphql.loaders.pipeline_runs import (
+    pipeline_run_between,
     pipeline_run_page,
     pipeline_runs_by_id,
     run_pages_of_names,
@@ -21,7 +22,7 @@ from web.graphql.loaders.pipelines import REGISTERED, pipeline_page, pipelines_b
 from web.graphql.loaders.runs import runs_by_id
 from web.graphql.loaders.status import StatusRecord
 from web.graphql.loaders.versions import versions_by_id
-from web.graphql.node_ids import named, run_id
+from web.graphql.node_ids import named, run_id, run_id_range
 from web.graphql.pages import DEFAULT_FIRST, Page
 from web.graphql.reading_own_writes import WaitsForPosition
 from web.graphql.records import (
@@ -130,9 +131,18 @@ def _version(info: Info, id: strawberry.ID) -> VersionRecord | None:  # noqa: A0
 
 def _pipeline_run(
     info: Info,
-    id: strawberry.ID,  # noqa: A002 - the argument's name in the schema
+    id: strawberry.ID | None = None,  # noqa: A002 - the argument's name in the schema
+    id_prefix: str | None = None,
 ) -> PipelineRunRecord | None:
-    """The pipeline run with this UUID."""
+    """The pipeline run with this UUID, or the one whose UUID begins with these characters, 4 at least.
+
+    Where several begin so, the error names some of them.
+    """
+    if id_prefix is not None and id is None:
+        least, greatest = run_id_range(id_prefix)
+        return pipeline_run_between(info.context, least, greatest, prefix=id_prefix)
+    if id is None or id_prefix is not None:
+        raise InvalidInput("expected either `id` or `idPrefix`")
     wanted = run_id(id)
     return pipeline_runs_by_id(info.context, [wanted]).get(wanted)
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import orjson
 
+from catalog.errors import InvalidInput
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.ancestry import runs_below
@@ -36,6 +37,9 @@ from web.graphql.request import QueryRequest
 
 QUERIES = load_queries(Path(__file__).with_name("pipeline_runs.sql"))
 
+#: Runs that an error names where the beginning of a UUID is that of several.
+MOST_CANDIDATES = 5
+
 LATEST_DUE_FIRST = Order("pipelineRuns", (int, uuid.UUID), (LAST_LONG, FIRST_UUID))
 OLDEST_FIRST = Order("outputs", (dt.datetime, uuid.UUID), (EARLIEST, FIRST_UUID))
 LATEST_NUMBER_FIRST = Order("runsOfPipeline", (int,), (LAST_LONG,))
@@ -52,6 +56,22 @@ def pipeline_runs_by_id(
         request, [PipelineRunRecord(*row) for row in request.rows(QUERIES["by_id"], ids=wanted)]
     )
     return {record.row_id: record for record in records}
+
+
+def pipeline_run_between(
+    request: QueryRequest, least: uuid.UUID, greatest: uuid.UUID, *, prefix: str
+) -> PipelineRunRecord | None:
+    """Return the one run whose UUID lies between these; raise `InvalidInput` that names several."""
+    rows = request.rows(QUERIES["by_range"], least=least, greatest=greatest, limit=MOST_CANDIDATES + 1)
+    found = in_cohort(request, [PipelineRunRecord(*row) for row in rows])
+    if len(found) > 1:
+        candidates = [f"{run.id} ({run.pipeline_name}/{run.number})" for run in found[:MOST_CANDIDATES]]
+        how_many = str(len(found)) if len(found) <= MOST_CANDIDATES else f"more than {MOST_CANDIDATES}"
+        raise InvalidInput(
+            f"expected one run to begin with {prefix}, found {how_many}: {', '.join(candidates)}",
+            pointer="/idPrefix",
+        )
+    return found[0] if found else None
 
 
 def pipeline_runs_of(request: QueryRequest, members: Sequence[Any]) -> Mapping[uuid.UUID, PipelineRunRecord]:

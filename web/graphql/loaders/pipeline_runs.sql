@@ -3,6 +3,11 @@ SELECT id, pipeline, number, document_version, state, cause, actor, causal_depth
        due_position, due_at, started_at, ended_at, exit_code, reason, cancel_requested
 FROM pipeline_run WHERE id = ANY(%(ids)s::uuid[])
 
+-- name: by_range
+SELECT id, pipeline, number, document_version, state, cause, actor, causal_depth, batch_open, attempt, attempts_left,
+       due_position, due_at, started_at, ended_at, exit_code, reason, cancel_requested
+FROM pipeline_run WHERE id BETWEEN %(least)s AND %(greatest)s ORDER BY id LIMIT %(limit)s
+
 -- name: page
 SELECT id, pipeline, number, document_version, state, cause, actor, causal_depth, batch_open, attempt, attempts_left,
        due_position, due_at, started_at, ended_at, exit_code, reason, cancel_requested
