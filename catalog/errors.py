@@ -75,6 +75,21 @@ class PayloadTooLarge(HeadwaterError):
     status = 413
 
 
+class HeadTooLarge(HeadwaterError):
+    """The request line and the headers are larger than 64 KiB."""
+
+    code = "headers-too-large"
+    status = 431
+
+
+class BodyTooSlow(HeadwaterError):
+    """The body comes too slowly; nothing was stored, send the request again in smaller parts."""
+
+    code = "body-too-slow"
+    status = 408
+    retryable = True
+
+
 class UnsupportedMediaType(HeadwaterError):
     """Expected content of type application/json, plain or compressed with gzip."""
 

@@ -1,6 +1,7 @@
 """The web process: a bound socket, the event loop, and an end within five seconds, in order where that can be."""
 
 import os
+import resource
 import signal
 import socket
 import sys
@@ -23,8 +24,10 @@ from web.log_level import followed_log_level
 log = structlog.get_logger(__name__)
 
 BACKLOG = 1024
-#: Connections beyond this are told to come back; the middleware does so earlier for requests.
+#: Connections beyond this are taken in place of the slowest ones.
 MAX_CONNECTIONS = 2_000
+#: Files that the process needs beside its connections: database, log, disk.
+OTHER_FILES = 200
 #: Seconds that requests under way have when the server is told to end.
 GRACE_SECONDS = 2
 #: Seconds after which the process ends whatever still hangs in it: threads that wait for a silent database, above all.
@@ -111,6 +114,19 @@ class _Server(uvicorn.Server):
         self.should_exit = True
 
 
+def _connections_allowed() -> int:
+    """Return how many connections this process may have; the system is asked for as many as are wanted."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    # Uvicorn closes a connection a moment after the next one was taken.
+    wanted = 2 * MAX_CONNECTIONS + OTHER_FILES
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        soft = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == resource.RLIM_INFINITY:
+        return MAX_CONNECTIONS
+    return max(1, min(MAX_CONNECTIONS, (soft - OTHER_FILES) // 2))
+
+
 def _end_by_force() -> None:
     """End the process now. Everybody was answered: nothing is lost that was acknowledged."""
     log.warning("web.ended_by_force", seconds=LAST_SECONDS)
@@ -147,7 +163,7 @@ def serve(
             # The address of the sender decides what it may do, so nobody else may tell it.
             proxy_headers=False,
             server_header=False,
-            limit_concurrency=MAX_CONNECTIONS,
+            limit_concurrency=_connections_allowed(),
             backlog=BACKLOG,
             timeout_keep_alive=KEEP_ALIVE_SECONDS,
             timeout_graceful_shutdown=GRACE_SECONDS,

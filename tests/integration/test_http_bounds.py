@@ -1,6 +1,7 @@
-"""Heads of requests are bounded in time and size, bodies in time."""
+"""Heads of requests are bounded in time and size, bodies and readers by the rate at which they get on."""
 
 import asyncio
+import json
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
@@ -11,10 +12,12 @@ from uvicorn.server import ServerState
 from websockets.asyncio.client import connect
 
 import web.http_protocol
-from web.http_protocol import MAX_HEAD_BYTES, BoundedHttpProtocol
+from web.http_protocol import MAX_HEAD_BYTES, MIN_WINDOW_BYTES, BoundedHttpProtocol
 
 REQUEST = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 PATIENCE = 0.4
+#: More than the system keeps for a reader who does not read.
+LARGE_ANSWER = 40 * 1024 * 1024
 
 Scenario = Callable[[asyncio.StreamReader, asyncio.StreamWriter], Awaitable[None]]
 
@@ -30,15 +33,17 @@ async def hello(scope: Any, receive: Any, send: Any) -> None:
         pass
     if message["type"] == "http.disconnect":
         return
-    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"5")]})
-    await send({"type": "http.response.body", "body": b"hello"})
+    content = b"hello" * (LARGE_ANSWER // 5 if scope["path"] == "/large" else 1)
+    length = str(len(content)).encode("ascii")
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", length)]})
+    await send({"type": "http.response.body", "body": content})
 
 
 @pytest.fixture
 def connected(monkeypatch: pytest.MonkeyPatch) -> Callable[[Scenario], None]:
     """Run a scenario on a connection to a server that waits `PATIENCE` seconds for a head."""
     monkeypatch.setattr(web.http_protocol, "HEAD_SECONDS", PATIENCE)
-    monkeypatch.setattr(web.http_protocol, "BODY_SECONDS", PATIENCE)
+    monkeypatch.setattr(web.http_protocol, "WINDOW_SECONDS", PATIENCE)
     config = uvicorn.Config(
         hello,
         http=BoundedHttpProtocol,
@@ -124,8 +129,19 @@ def test_a_head_in_pieces_is_a_head(connected: Callable[[Scenario], None]) -> No
     connected(scenario)
 
 
-@pytest.mark.parametrize("length", [b"Content-Length: 1000", b"Transfer-Encoding: chunked"])
-def test_a_body_that_never_ends_is_closed_however_lively(
+async def refusal(reader: asyncio.StreamReader) -> tuple[bytes, dict[str, Any]]:
+    """Return status line and problem of the answer with which the server ends the connection."""
+    head, _, body = (await asyncio.wait_for(reader.read(), 5)).partition(b"\r\n\r\n")
+    assert b"content-type: application/problem+json" in head
+    assert b"connection: close" in head
+    return head.split(b"\r\n")[0], json.loads(body)
+
+
+LENGTHS = [b"Content-Length: 10000000", b"Transfer-Encoding: chunked"]
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_body_that_only_drips_is_refused_however_lively(
     connected: Callable[[Scenario], None], length: bytes
 ) -> None:
     async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -134,10 +150,93 @@ def test_a_body_that_never_ends_is_closed_however_lively(
                 writer.write(b"1\r\nx\r\n")
                 await asyncio.sleep(0.05)
 
+        started = time.monotonic()
         writer.write(REQUEST.removesuffix(b"\r\n") + length + b"\r\n\r\n")
         dripping = asyncio.create_task(drip())
-        assert await is_closed_after_patience(reader)
+        status, problem = await refusal(reader)
+        assert PATIENCE * 0.8 < time.monotonic() - started < PATIENCE * 5
+        assert status == b"HTTP/1.1 408 Request Timeout"
+        assert (problem["code"], problem["status"], problem["retryable"]) == ("body-too-slow", 408, True)
         dripping.cancel()
+
+    connected(scenario)
+
+
+def test_a_body_that_stops_after_much_of_it_is_refused(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        started = time.monotonic()
+        writer.write(REQUEST.removesuffix(b"\r\n") + LENGTHS[0] + b"\r\n\r\n" + b"x" * 9_000_000)
+        await writer.drain()
+        status, _ = await refusal(reader)
+        # What came before earns no credit beyond the next window.
+        assert time.monotonic() - started < PATIENCE * 4
+        assert status.startswith(b"HTTP/1.1 408")
+
+    connected(scenario)
+
+
+@pytest.mark.parametrize("length", LENGTHS)
+def test_a_large_body_may_take_as_long_as_it_gets_on(
+    connected: Callable[[Scenario], None], length: bytes
+) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        size = MIN_WINDOW_BYTES + 1
+        declared = b"Content-Length: %d" % (8 * size) if length.startswith(b"Content") else length
+        is_chunked = declared is length
+        writer.write(REQUEST.removesuffix(b"\r\n") + declared + b"\r\n\r\n")
+        for _ in range(8):
+            # Half of it at once and half of it late: the rate counts, not the evenness.
+            await asyncio.sleep(PATIENCE * 0.8)
+            part = b"x" * size
+            writer.write(b"%x\r\n%s\r\n" % (size, part) if is_chunked else part)
+            await writer.drain()
+        if is_chunked:
+            writer.write(b"0\r\n\r\n")
+        assert (await answer(reader)).startswith(b"HTTP/1.1 200")
+
+    connected(scenario)
+
+
+def test_a_body_does_not_take_for_ever_however_fast(
+    connected: Callable[[Scenario], None], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(web.http_protocol, "BODY_SECONDS", 3 * PATIENCE)
+
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        async def pour() -> None:
+            while True:
+                writer.write(b"%x\r\n%s\r\n" % (MIN_WINDOW_BYTES, b"x" * MIN_WINDOW_BYTES))
+                await asyncio.sleep(PATIENCE / 4)
+
+        writer.write(REQUEST.removesuffix(b"\r\n") + LENGTHS[1] + b"\r\n\r\n")
+        pouring = asyncio.create_task(pour())
+        status, _ = await refusal(reader)
+        assert status.startswith(b"HTTP/1.1 408")
+        pouring.cancel()
+
+    connected(scenario)
+
+
+def test_who_does_not_read_the_answer_is_cut_off(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST.replace(b"/ ", b"/large ", 1))
+        await asyncio.sleep(PATIENCE * 4)
+        # What the system had taken already still arrives.
+        with pytest.raises((ConnectionResetError, asyncio.IncompleteReadError)):
+            await asyncio.wait_for(reader.readexactly(LARGE_ANSWER), 10)
+
+    connected(scenario)
+
+
+def test_who_reads_the_answer_slowly_gets_all_of_it(connected: Callable[[Scenario], None]) -> None:
+    async def scenario(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        writer.write(REQUEST.replace(b"/ ", b"/large ", 1))
+        await reader.readuntil(b"\r\n\r\n")
+        left = LARGE_ANSWER
+        while left:
+            left -= len(await reader.readexactly(min(left, LARGE_ANSWER // 10)))
+            await asyncio.sleep(PATIENCE * 0.6)
+        assert left == 0
 
     connected(scenario)
 

@@ -27,10 +27,12 @@ from web.problems import problem
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 #: Open to everyone, so that a supervisor without a token sees whether the process lives.
 OPEN_PATHS = frozenset({"/healthz"})
+#: Asked above all when there is too much to do; each costs next to nothing, however many ask.
+MONITORED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
 #: Routes that bound their bodies themselves; others take no more than `MAX_BODY_BYTES`.
 SELF_BOUNDED_PREFIX = "/api/v1/lineage"
 MAX_BODY_BYTES = 16 * 1024 * 1024
-#: More requests than this at once are told to come back.
+#: While so many requests are being answered, further ones are told to come back.
 MAX_IN_FLIGHT = 500
 _REMEMBERED_HOSTS = 64
 
@@ -67,9 +69,18 @@ class AccessMiddleware:
                 await self._app(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if self._in_flight >= MAX_IN_FLIGHT and scope["path"] not in OPEN_PATHS:
+        if self._in_flight >= MAX_IN_FLIGHT and scope["path"] not in MONITORED_PATHS:
             await problem(ServerBusy())(scope, receive, send)
             return
+
+        async def receive_uncounted() -> Message:
+            # Whoever waits for a slow sender keeps nobody from being answered.
+            self._in_flight -= 1
+            try:
+                return await receive()
+            finally:
+                self._in_flight += 1
+
         self._in_flight += 1
         try:
             try:
@@ -82,7 +93,7 @@ class AccessMiddleware:
                 return
             # What escapes the application was logged and answered by its outermost handler.
             with contextlib.suppress(Exception):
-                await self._app(scope, receive, send)
+                await self._app(scope, receive_uncounted, send)
         finally:
             self._in_flight -= 1
 
