@@ -1,18 +1,15 @@
-"""The way to PostgreSQL: one engine per process, one metadata for every table, driver errors translated once."""
+"""The way to PostgreSQL: one engine per process, driver errors translated once."""
 
 import contextlib
 from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, MetaData, create_engine, event, make_url
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
 from catalog.errors import DatabaseUnavailable
-
-#: Every table of every room stands in this metadata, so that a test can hold it against the migrated schema.
-metadata = MetaData()
 
 
 def create_database_engine(url: str, *, pool_size: int, application_name: str) -> Engine:

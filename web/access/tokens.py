@@ -17,7 +17,7 @@ import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlalchemy.exc import IntegrityError
 
-from catalog.database import metadata, translated_errors
+from catalog.database import translated_errors
 from catalog.errors import ConfigurationError, Conflict, InvalidInput, NotFound
 from catalog.settings import Settings
 from web.access.boundary import Boundary
@@ -37,17 +37,15 @@ UNKNOWN_SECONDS = 0.25
 #: All valid tokens are remembered, so there may not be more than this.
 MAX_VALID_TOKENS = 10_000
 
-token_table = sa.Table(
+#: The columns as statements here name them; the migrations make the table.
+token_table = sa.table(
     "token",
-    metadata,
-    sa.Column("name", sa.Text, primary_key=True),
-    sa.Column("role", sa.Text, nullable=False),
-    sa.Column("hash", sa.LargeBinary, nullable=False, unique=True),
-    sa.Column(
-        "created_at", sa.DateTime(timezone=True), nullable=False, server_default=sa.text("clock_timestamp()")
-    ),
-    sa.Column("expires_at", sa.DateTime(timezone=True)),
-    sa.Column("revoked_at", sa.DateTime(timezone=True)),
+    sa.column("name", sa.Text),
+    sa.column("role", sa.Text),
+    sa.column("hash", sa.LargeBinary),
+    sa.column("created_at", sa.DateTime(timezone=True)),
+    sa.column("expires_at", sa.DateTime(timezone=True)),
+    sa.column("revoked_at", sa.DateTime(timezone=True)),
 )
 
 _NOW = sa.func.clock_timestamp()
