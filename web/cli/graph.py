@@ -6,7 +6,9 @@ from dataclasses import asdict
 
 import typer
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+from sqlalchemy import Engine
 
+from graph.maintenance import GraphMaintenance
 from graph.maintenance import Progress as Standing
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from web.cli.database import database_engine
@@ -38,12 +40,17 @@ def progress_bar() -> Iterator[Callable[[Standing], None]]:
         yield show
 
 
+def _maintenance(engine: Engine) -> GraphMaintenance:
+    """Return the work of an operator on the store that this installation has."""
+    return PostgresqlGraphMaintenance(engine)
+
+
 @graph.command("status")
 def show_status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Show how the graph stands against the log of observations."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine:
-        status = PostgresqlGraphMaintenance(engine).status()
+        status = _maintenance(engine).status()
     if as_json:
         print_json(asdict(status))
         return
@@ -68,7 +75,7 @@ def rebuild(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Make the graph anew from the log; questions are answered from the old one meanwhile."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine, progress_bar() as progress:
-        rebuilt = PostgresqlGraphMaintenance(engine).rebuild(progress)
+        rebuilt = _maintenance(engine).rebuild(progress)
     if as_json:
         print_json(asdict(rebuilt))
     else:
@@ -86,7 +93,7 @@ def verify(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Compare the graph with what its log makes of it; exit code 1 where they differ."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine, progress_bar() as progress:
-        found = PostgresqlGraphMaintenance(engine).verify(progress)
+        found = _maintenance(engine).verify(progress)
     if as_json:
         print_json(
             {
