@@ -57,6 +57,7 @@ def create_app(services: WebServices) -> ASGIApp:
         try:
             yield
         finally:
+            services.readers.close()
             # What was taken in is committed before the database connections go.
             await services.group_commit.stop()
             await services.waiter.stop()

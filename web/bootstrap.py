@@ -22,6 +22,7 @@ from hooks.worker import FollowerSpec, WorkerParts, worker_name
 from web.access.tokens import TokenStore
 from web.commands import CommandGateway
 from web.following import StateWaiter
+from web.graphql.readers import Readers
 from web.ingest.disk import DiskGuard
 from web.ingest.group_commit import GroupCommit
 
@@ -52,6 +53,7 @@ class WebServices:
     waiter: StateWaiter
     commands: CommandGateway
     graph: GraphStore
+    readers: Readers
     tokens: TokenStore
     disk: DiskGuard
     limits: Limits
@@ -63,6 +65,7 @@ def web_services(settings: Settings, database_url: str) -> WebServices:
     engine = create_database_engine(database_url, pool_size=12, application_name="headwater-web")
     group_commit = GroupCommit(engine, queue_bytes=settings.ingest_queue_bytes)
     waiter = StateWaiter(engine, conninfo(database_url))
+    graph = PostgresqlGraph(engine)
     return WebServices(
         settings=settings,
         database_url=database_url,
@@ -70,7 +73,8 @@ def web_services(settings: Settings, database_url: str) -> WebServices:
         group_commit=group_commit,
         waiter=waiter,
         commands=CommandGateway(group_commit, waiter),
-        graph=PostgresqlGraph(engine),
+        graph=graph,
+        readers=Readers(engine, graph, settings),
         tokens=TokenStore(engine),
         disk=DiskGuard(settings.data_dir, settings.min_free_disk_bytes),
         limits=receive_limits(settings),

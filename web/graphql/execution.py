@@ -7,7 +7,7 @@ its verdict.
 
 import asyncio
 import contextlib
-import threading
+import functools
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
@@ -16,12 +16,10 @@ from typing import Any, TypeGuard
 import orjson
 from graphql import ExecutionResult, IntValueNode, OperationDefinitionNode, OperationType, VariableNode
 from graphql.execution import execute
-from sqlalchemy import Engine
 
-from catalog.errors import HeadwaterError, QueryTooExpensive, ServerBusy
+from catalog.errors import HeadwaterError, QueryTooExpensive
 from catalog.ledger import NewFact
 from catalog.settings import Settings
-from graph.port import GraphReader
 from web.access import Permission, Principal
 from web.commands import CommandGateway
 from web.following import StateWaiter
@@ -29,19 +27,14 @@ from web.graphql.documents import DocumentMemory, ReadDocument, RefusedError
 from web.graphql.errors import told, told_alone
 from web.graphql.executor import PlainFieldsExecutor, StoppedError
 from web.graphql.limits import QueryCost, QueryLimits
+from web.graphql.readers import Readers
 from web.graphql.request import QueryRequest
 from web.graphql.schema import GRAPHQL_SCHEMA
 
-#: Threads that carry out queries.
-QUERY_THREADS = 3
 #: Threads that carry out mutations, which hold no connection while they wait.
 COMMAND_THREADS = 16
-#: Snapshots that may be open at once; each may need a second connection for the graph, and ingest needs some too.
-MOST_SNAPSHOTS = 4
 #: The cost of longer texts is counted in a thread, so that it holds up no other request.
 INLINE_CHARACTERS = 2_000
-#: Requests that may be under way or wait for a thread; others are told to come again.
-MOST_REQUESTS = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -80,68 +73,60 @@ class GraphQLService:
     def __init__(
         self,
         *,
-        engine: Engine,
-        graph: GraphReader,
+        readers: Readers,
         settings: Settings,
         waiter: StateWaiter,
         commands: CommandGateway,
     ) -> None:
-        self._engine = engine
-        self._graph = graph
+        self._readers = readers
         self._settings = settings
         self._waiter = waiter
         self._commands = commands
         self._limits = QueryLimits(settings.query_max_depth, settings.query_max_complexity)
         self._documents = DocumentMemory()
-        self._queries = ThreadPoolExecutor(QUERY_THREADS, thread_name_prefix="graphql-query")
         self._mutations = ThreadPoolExecutor(COMMAND_THREADS, thread_name_prefix="graphql-command")
-        self._snapshots = threading.BoundedSemaphore(MOST_SNAPSHOTS)
-        self._under_way: set[QueryRequest] = set()
-        self._count = 0
 
     def close(self) -> None:
-        """End the threads; questions that are under way are told that their time is over."""
-        for request in list(self._under_way):
-            request.stop()
-        self._queries.shutdown(wait=False, cancel_futures=True)
+        """End the threads of mutations; those of queries end with the readers."""
         self._mutations.shutdown(wait=False, cancel_futures=True)
 
     async def answer(self, question: Question, authorise: Callable[[Permission], Principal]) -> Answer:
         """Return the answer, errors in it."""
-        if self._count >= MOST_REQUESTS:
-            return Answer.refused(ServerBusy())
-        self._count += 1
         try:
-            return await self._answer(question, authorise)
+            with self._readers.admitted():
+                return await self._answer(question, authorise)
         except RefusedError as error:
             return Answer.invalid(error)
         except HeadwaterError as error:
             return Answer.refused(error)
-        finally:
-            self._count -= 1
 
     async def _answer(self, question: Question, authorise: Callable[[Permission], Principal]) -> Answer:
         loop = asyncio.get_running_loop()
         read = self._documents.known(question.query)
         if read is None:
-            read = await loop.run_in_executor(self._queries, self._documents.read, question.query)
+            read = await loop.run_in_executor(self._readers.threads, self._documents.read, question.query)
         operation = read.operation(question.operation_name)
         if len(question.query) <= INLINE_CHARACTERS:
             self._check_cost(read, operation, question.variables)
         else:
-            await loop.run_in_executor(self._queries, self._check_cost, read, operation, question.variables)
+            await loop.run_in_executor(
+                self._readers.threads, self._check_cost, read, operation, question.variables
+            )
         position = max(question.min_position, _min_position(read, question.variables))
         if position:
             seconds = self._settings.query_timeout_seconds
             await self._waiter.reached(position, seconds=seconds, graph=read.asks_graph)
         mutates = operation.operation is OperationType.MUTATION
-        request = self._request(authorise, loop)
-        self._under_way.add(request)
-        try:
-            threads = self._mutations if mutates else self._queries
-            return await loop.run_in_executor(threads, _carry_out, read, question, request)
-        finally:
-            self._under_way.discard(request)
+
+        def submit(fact: NewFact) -> "Future[tuple[int, dict[str, Any]]]":
+            return asyncio.run_coroutine_threadsafe(self._commands.submit(fact), loop)
+
+        return await self._readers.carry_out(
+            functools.partial(_carry_out, read, question),
+            authorise,
+            submit=submit,
+            threads=self._mutations if mutates else None,
+        )
 
     def _check_cost(
         self, read: ReadDocument, operation: OperationDefinitionNode, variables: Mapping[str, Any]
@@ -150,22 +135,6 @@ class GraphQLService:
             QueryCost(GRAPHQL_SCHEMA, read.document).check(operation, variables, self._limits)
         except RecursionError as error:
             raise QueryTooExpensive("expected a query that nests less deeply") from error
-
-    def _request(
-        self, authorise: Callable[[Permission], Principal], loop: asyncio.AbstractEventLoop
-    ) -> QueryRequest:
-        def submit(fact: NewFact) -> "Future[tuple[int, dict[str, Any]]]":
-            return asyncio.run_coroutine_threadsafe(self._commands.submit(fact), loop)
-
-        return QueryRequest(
-            engine=self._engine,
-            graph=self._graph,
-            runs_dir=self._settings.runs_dir,
-            seconds=self._settings.query_timeout_seconds,
-            authorise=authorise,
-            submit=submit,
-            snapshots=self._snapshots,
-        )
 
 
 def _min_position(read: ReadDocument, variables: Mapping[str, Any]) -> int:

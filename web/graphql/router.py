@@ -32,8 +32,7 @@ MIN_POSITION_HEADER = "Headwater-Min-Position"
 def graphql_router(services: WebServices) -> APIRouter:
     """Return the routes; threads of their own end with the application."""
     service = GraphQLService(
-        engine=services.engine,
-        graph=services.graph,
+        readers=services.readers,
         settings=services.settings,
         waiter=services.waiter,
         commands=services.commands,
