@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 
-import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
@@ -28,8 +27,6 @@ from web.metrics import StandingCollector, WebMetrics, metrics_router, read_stan
 from web.problems import on_headwater_error, on_http_exception, on_unexpected_error, on_validation_error
 from web.start_page import start_page_router
 from web.vitals import Probe, read_contents
-
-log = structlog.get_logger(__name__)
 
 READY_SECONDS = 1.0
 STANDING_SECONDS = 2.0
