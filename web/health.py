@@ -30,7 +30,7 @@ from web.vitals import (
 
 #: Answers are that old at most, in seconds, before the server calls itself not ready.
 MAX_OLDEST_SECONDS = 60.0
-#: Records that a follower may lie behind, however young they are; minutes of work.
+#: Positions that a follower may lie behind, however young they are; minutes of work.
 MAX_LAG = 500_000
 #: A commit that facts have waited for so long, in seconds, is stuck: others take milliseconds.
 MAX_COMMIT_SECONDS = 3.0
@@ -84,8 +84,8 @@ def database_checks(readiness: Readiness) -> Iterator[Check]:
 
 def follower_check(follower: FollowerVitals) -> Check:
     """Return whether a follower is close enough to the end of its log."""
-    age = follower.oldest_seconds or 0.0
-    found = f"{follower.lag} records behind, the oldest {age:.1f} s old, held by {follower.holder or 'nobody yet'}"
+    age = follower.oldest_seconds
+    found = f"{follower.lag} positions behind, the oldest {age:.1f} s old, held by {follower.holder or 'nobody yet'}"
     close = age <= MAX_OLDEST_SECONDS and follower.lag <= MAX_LAG
     return Check(f"follower.{follower.name}", close, found, essential=False)
 

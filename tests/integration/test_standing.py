@@ -40,7 +40,7 @@ async def lags_told(ask: Asking, database_url: str) -> dict[str, dict[str, int]]
 
 
 def behind(text: str) -> int:
-    found = re.search(r"(\d+) (?:positions|records) behind", text)
+    found = re.search(r"(\d+) positions behind", text)
     assert found is not None, text
     return int(found[1])
 
