@@ -6,7 +6,7 @@ through `output`, what is asked of a server through `client`. May import every r
 
 import io
 import sys
-from importlib.metadata import version
+from importlib import import_module
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -31,7 +31,8 @@ class HeadwaterGroup(TyperGroup):
 
 def _show_version(wanted: bool) -> None:
     if wanted:
-        typer.echo(f"headwater {version('headwater')}")
+        # Loaded when it is asked for: it looks at the database driver.
+        typer.echo(import_module("web.cli.version").version_text())
         raise typer.Exit
 
 
@@ -44,7 +45,8 @@ app = typer.Typer(
 def options(
     *,
     _version: Annotated[
-        bool, typer.Option("--version", callback=_show_version, is_eager=True, help="Print the version.")
+        bool,
+        typer.Option("--version", callback=_show_version, is_eager=True, help="Print version and build."),
     ] = False,
     debug: Annotated[
         bool, typer.Option("--debug", envvar="HEADWATER_DEBUG", help="Show tracebacks of errors.")
@@ -58,7 +60,8 @@ def options(
 
 def root() -> HeadwaterGroup:
     """Return the command `headwater` with all commands below it."""
-    group = typer.main.get_group(app)
+    # Not the bare group: the command comes with the options that make shells complete it.
+    group = typer.main.get_command(app)
     if not isinstance(group, HeadwaterGroup):
         raise TypeError(f"expected a HeadwaterGroup, found {type(group).__name__}")
     for entry in COMMANDS:

@@ -106,6 +106,7 @@ COMMANDS: Final = (
         "Show or change what every web and worker process logs, while they run.",
         ADMINISTRATION,
     ),
+    CommandEntry("man", "web.cli.manual", "run_man", "Print the manual page.", ADMINISTRATION),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(

@@ -60,7 +60,7 @@ def _commands() -> Iterator[str]:
 
 
 def _command(command: Any, path: str, level: int) -> Iterator[str]:
-    context = _context(command, path)
+    context = context_of(command, path)
     usage = " ".join(command.collect_usage_pieces(context))
     yield f"{'#' * level} `{path}`"
     yield ""
@@ -79,8 +79,8 @@ def _command(command: Any, path: str, level: int) -> Iterator[str]:
 
 
 def _parameters(command: Any, path: str) -> Iterator[str]:
-    context = _context(command, path)
-    records = [record for parameter in command.get_params(context) if (record := _record(parameter, context))]
+    context = context_of(command, path)
+    records = [found for parameter in command.get_params(context) if (found := record(parameter, context))]
     if records:
         yield "| | |"
         yield "|---|---|"
@@ -89,14 +89,16 @@ def _parameters(command: Any, path: str) -> Iterator[str]:
         yield ""
 
 
-def _record(parameter: Any, context: Any) -> tuple[str, str] | None:
+def record(parameter: Any, context: Any) -> tuple[str, str] | None:
+    """Return the names of a parameter and what its help says; None for --help, which every command has."""
     if parameter.name == "help":
         return None
     record = parameter.get_help_record(context)
     return None if record is None else (str(record[0]), " ".join(str(record[1]).split()))
 
 
-def _context(command: Any, path: str) -> Any:
+def context_of(command: Any, path: str) -> Any:
+    """Return a context in which the command can be described."""
     return command.context_class(command, info_name=path)
 
 
