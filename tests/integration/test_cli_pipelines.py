@@ -250,8 +250,13 @@ def test_a_paused_pipeline_says_why_it_does_not_start(headwater: CommandLine, na
     deadline = time.monotonic() + SECONDS
     while "1 version queued" not in (told := headwater.done("why-not", name).out):
         assert time.monotonic() < deadline, told
-    assert f"✓ dataset:ns:{name}" in told
-    assert f"headwater resume {name}" in told
+    # The pause comes first: what holds below it starts nothing.
+    _, first, condition, *rest = told.splitlines()
+    assert first == (
+        f"paused: versions queue up, and nothing fires until it is resumed: headwater resume {name}"
+    )
+    assert condition.startswith(f"✓ dataset:ns:{name}")
+    assert rest == []
     refused = headwater("trigger", name)
     assert (refused.code, refused.err.split(": ")[1]) == (3, "invalid-transition")
     assert headwater.done("runs", "list", "--pipeline", name).out == ""
@@ -260,6 +265,25 @@ def test_a_paused_pipeline_says_why_it_does_not_start(headwater: CommandLine, na
     found = headwater.done("pipelines", "--json").json["pipelines"]
     (mine,) = [pipeline for pipeline in found if pipeline["name"] == name]
     assert (mine["state"], mine["latestRun"]["state"]) == ("ACTIVE", "SUCCEEDED")
+
+
+def test_a_deleted_pipeline_says_so_first_and_since_when(headwater: CommandLine, name: str) -> None:
+    apply(headwater, pipeline_yaml(name, name, "sleep", "60"))
+    headwater.done("trigger", name)
+    headwater.done("trigger", name)
+    wait_for_state(headwater, f"{name}/1", "RUNNING")
+    headwater.done("delete", "Pipeline", name)
+    heading, first, *rest = headwater.done("why-not", name).out.splitlines()
+    assert heading == f"{name} deleted"
+    when = r"\d{4}-\d\d-\d\d at \d\d:\d\d:\d\dZ"
+    assert re.fullmatch(
+        rf"deleted on {when} by \S+: nothing fires until it is applied again: headwater apply -f FILE", first
+    )
+    # The run that had begun goes on; the one that waited for its slot does so no more.
+    (going,) = rest
+    assert going.startswith(f"goes on to its end: {name}/1 running since")
+    headwater.done("runs", "cancel", f"{name}/1")
+    wait_for_state(headwater, f"{name}/1", "CANCELLED")
 
 
 def test_a_slot_that_is_taken_is_named(headwater: CommandLine, name: str) -> None:

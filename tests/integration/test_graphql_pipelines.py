@@ -152,6 +152,52 @@ def test_why_not_says_what_is_there_and_what_is_lacking(database_url: str, tmp_p
     asked(database_url, tmp_path, fired)
 
 
+def test_a_paused_and_a_deleted_pipeline_say_that_nothing_fires(database_url: str, tmp_path: Path) -> None:
+    gone = {"kind": "Pipeline", "name": "gone"}
+    heard(
+        database_url,
+        [
+            *(apply_fact(pipeline_body(name, "raw")) for name in ("active", "paused", "gone")),
+            command(FactKind.PIPELINE_PAUSE, {"pipeline": "paused"}, actor="captain"),
+            command(FactKind.DOCUMENT_DELETE, gone, actor="pirate"),
+            *completed("load", outputs=["raw"]),
+        ],
+    )
+    query = """query($name: String!) { pipeline(name: $name) {
+      state halted condition { satisfied halted descendants { halted } } history(first: 1) { nodes { at } }
+    } }"""
+
+    async def story(ask: Asking) -> None:
+        active = (await ask.data(query, {"name": "active"}))["pipeline"]
+        assert (active["state"], active["halted"], active["condition"]["halted"]) == ("ACTIVE", None, None)
+        paused = (await ask.data(query, {"name": "paused"}))["pipeline"]
+        assert paused["halted"] == "paused: versions queue up, and nothing fires until it is resumed"
+        # What holds is told as ever, and that it does not matter now.
+        assert (paused["condition"]["satisfied"], paused["condition"]["halted"]) == (True, paused["halted"])
+        deleted = (await ask.data(query, {"name": "gone"}))["pipeline"]
+        at = dt.datetime.fromisoformat(deleted["history"]["nodes"][0]["at"])
+        assert (deleted["state"], deleted["condition"]) == ("DELETED", None)
+        assert deleted["halted"] == (
+            f"deleted on {at:%Y-%m-%d at %H:%M:%SZ} by pirate: nothing fires until it is applied again"
+        )
+
+    asked(database_url, tmp_path, story)
+    heard(
+        database_url,
+        [
+            apply_fact(pipeline_body("gone", "raw", concurrency=2)),
+            command(FactKind.PIPELINE_RESUME, {"pipeline": "paused"}, actor="captain"),
+        ],
+    )
+
+    async def again(ask: Asking) -> None:
+        for name in ("gone", "paused"):
+            found = (await ask.data(query, {"name": name}))["pipeline"]
+            assert (found["state"], found["halted"], found["condition"]["halted"]) == ("ACTIVE", None, None)
+
+    asked(database_url, tmp_path, again)
+
+
 def test_what_runs_are_seen_to_do_beyond_their_document_is_a_warning(
     database_url: str, tmp_path: Path
 ) -> None:

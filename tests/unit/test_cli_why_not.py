@@ -3,7 +3,7 @@ from typing import Any
 
 from rich.console import Console
 
-from web.cli.why_not import condition_tree, reasons
+from web.cli.why_not import condition_tree, reasons, way_out
 
 IDLE = {"lag": {"positions": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"]}
 
@@ -28,11 +28,16 @@ def pipeline(**parts: Any) -> dict[str, Any]:
     return {
         "name": "report",
         "state": "ACTIVE",
+        "halted": None,
         "concurrency": 2,
         "condition": part(0, "dataset:ns:a", queued=1),
         "runs": {"nodes": [], "pageInfo": {"hasNextPage": False}},
         **parts,
     }
+
+
+PAUSED = pipeline(state="PAUSED", halted="paused: nothing fires")
+DELETED = pipeline(state="DELETED", halted="deleted: nothing fires", condition=None)
 
 
 def run(number: int, state: str) -> dict[str, Any]:
@@ -95,9 +100,21 @@ def test_what_would_make_it_due() -> None:
     assert reasons(waiting, IDLE) == ["would be due with a new version of dataset:ns:a"]
 
 
-def test_a_pause_is_told_with_the_way_out() -> None:
-    (line,) = reasons(pipeline(state="PAUSED"), IDLE)
-    assert line == "paused: versions queue up; `headwater resume report` lets it go on"
+def test_the_way_out_is_a_command() -> None:
+    assert way_out(PAUSED) == "headwater resume report"
+    assert way_out(DELETED) == "headwater apply -f FILE"
+
+
+def test_a_pipeline_that_is_halted_never_reads_as_if_it_waited_for_a_slot() -> None:
+    # Nothing is said to be well because nothing else is wrong.
+    assert reasons(PAUSED, IDLE) == []
+    assert reasons(DELETED, IDLE) == []
+    runs = {"nodes": [run(1, "RUNNING"), run(2, "PENDING")], "pageInfo": {"hasNextPage": False}}
+    going, waiting = reasons(PAUSED | {"runs": runs}, IDLE)
+    assert going.startswith("goes on to its end: report/1 running since")
+    assert waiting.startswith("waiting meanwhile: report/2 pending since")
+    (going,) = reasons(DELETED | {"runs": runs | {"nodes": [run(1, "RUNNING")]}}, IDLE)
+    assert going.startswith("goes on to its end: report/1 running since")
 
 
 def test_slots_that_are_taken_runs_that_wait_and_runs_that_are_held() -> None:
@@ -124,12 +141,7 @@ def test_that_nobody_takes_launches() -> None:
     (line,) = reasons(pipeline(), {**IDLE, "launchHosts": []})
     assert line.startswith("no living worker takes launches")
     assert "--allow-commands" in line
-    deleted = reasons(pipeline(state="DELETED", condition=None), {**IDLE, "launchHosts": []})
-    assert deleted == ["deleted: it starts nothing any more"]
-
-
-def test_a_deleted_pipeline_starts_nothing() -> None:
-    assert reasons(pipeline(state="DELETED", condition=None), IDLE) == ["deleted: it starts nothing any more"]
+    assert reasons(DELETED, {**IDLE, "launchHosts": []}) == []
 
 
 def test_hostile_names_are_escaped() -> None:

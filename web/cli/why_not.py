@@ -21,9 +21,9 @@ def run_why_not(
 ) -> None:
     """Say why a pipeline does not start.
 
-    Shows its condition as a tree (✓ holds, ✗ does not) with what is queued and since when, and what else keeps a run
-    from starting: a pause, no free slot, a run that is held, facts that wait to be judged, no worker
-    that takes launches.
+    Says first if it is paused or deleted. Then shows its condition as a tree (✓ holds, ✗ does not) with what is queued
+    and since when, and what else keeps a run from starting: no free slot, a run that is held, facts that wait to be
+    judged, no worker that takes launches.
     """
     with connected(url, data_dir) as client:
         answer = client.ask(WHY_NOT, name=pipeline, open=sorted(HOLDS_SLOT | WAITS))
@@ -34,10 +34,21 @@ def run_why_not(
         print_json({"pipeline": found, "status": answer["status"]})
         return
     print_line(Text.assemble((shown(found["name"]), "bold"), " ", state(found["state"].lower())))
+    if found["halted"] is not None:
+        print_line(Text(f"{shown(found['halted'])}: {way_out(found)}", style="yellow"))
     if found["condition"] is not None:
         print_tree(condition_tree(found["condition"]))
     for line in reasons(found, answer["status"]):
         print_line(line)
+
+
+def way_out(pipeline: dict[str, Any]) -> str:
+    """Return the command that lets a paused or deleted pipeline start runs again."""
+    return (
+        "headwater apply -f FILE"
+        if pipeline["state"] == "DELETED"
+        else f"headwater resume {shown(pipeline['name'])}"
+    )
 
 
 def condition_tree(condition: Condition) -> Tree:
@@ -65,12 +76,8 @@ def _line(part: Condition) -> Text:
 
 
 def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
-    """Return what keeps the pipeline from starting a run now, or that nothing does; a line each."""
+    """Return what else than a pause keeps the pipeline from starting a run now, or that nothing does; a line each."""
     lines = []
-    if pipeline["state"] == "DELETED":
-        lines.append("deleted: it starts nothing any more")
-    if pipeline["state"] == "PAUSED":
-        lines.append(f"paused: versions queue up; `headwater resume {shown(pipeline['name'])}` lets it go on")
     condition = pipeline["condition"]
     if condition is not None and not condition["satisfied"]:
         lines.append(f"would be due with {shown(condition['waitingFor'])}")
@@ -89,7 +96,7 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
         lines.append(
             f"{count(status['parkedCount'], 'record')} parked: `headwater follower list` shows what failed"
         )
-    return lines or ["nothing keeps it from starting"]
+    return lines or ([] if pipeline["halted"] else ["nothing keeps it from starting"])
 
 
 def _run_lines(pipeline: dict[str, Any]) -> list[str]:
@@ -99,10 +106,11 @@ def _run_lines(pipeline: dict[str, Any]) -> list[str]:
     held = [run for run in runs if run["state"] == "HELD"]
     slots = f"{len(going)} of {count(pipeline['concurrency'], 'slot')} taken"
     lines = []
+    # A free slot would start nothing of a pipeline that is paused or deleted.
     if going:
-        lines.append(f"{slots}: {_named(going)}")
+        lines.append(f"{'goes on to its end' if pipeline['halted'] else slots}: {_named(going)}")
     if waiting:
-        lines.append(f"waiting for a slot: {_named(waiting)}")
+        lines.append(f"waiting {'meanwhile' if pipeline['halted'] else 'for a slot'}: {_named(waiting)}")
     lines += [f"held: {shown(run_name(run))}: {shown(run['reason'])}" for run in held]
     return lines
 

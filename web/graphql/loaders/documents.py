@@ -113,6 +113,13 @@ def documents_of_pipelines(
     )
 
 
+def newest_documents_of_pipelines(
+    request: QueryRequest, members: Sequence[PipelineRecord]
+) -> Mapping[tuple[str, str], DocumentRecord]:
+    """Return the newest version of each pipeline's document: of a deleted one, that which says so."""
+    return current_documents(request, [document_key(member) for member in members])
+
+
 def documents_of_pipeline_runs(
     request: QueryRequest, members: Sequence[PipelineRunRecord]
 ) -> Mapping[tuple[str, str, int], DocumentRecord]:

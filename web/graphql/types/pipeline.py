@@ -14,7 +14,13 @@ from policies.undeclared import PipelineWarning as PipelineWarningRecord
 from web.graphql.connections import Connection
 from web.graphql.loaders.datasets import datasets_named
 from web.graphql.loaders.decisions import decision_pages
-from web.graphql.loaders.documents import PIPELINE, document_key, documents_of_pipelines, history_pages
+from web.graphql.loaders.documents import (
+    PIPELINE,
+    document_key,
+    documents_of_pipelines,
+    history_pages,
+    newest_documents_of_pipelines,
+)
 from web.graphql.loaders.jobs import jobs_reported
 from web.graphql.loaders.pipeline_runs import latest_pipeline_runs, run_pages_of_pipelines
 from web.graphql.loaders.pipelines import conditions
@@ -93,6 +99,7 @@ class ConditionRecord:
 
     state: ConditionState
     level: int
+    halted: str | None
 
     @property
     def kind(self) -> str:
@@ -142,7 +149,7 @@ class ConditionRecord:
     @property
     def children(self) -> "list[ConditionRecord]":
         """The nodes right below."""
-        return [ConditionRecord(child, self.level + 1) for child in self.state.children]
+        return [ConditionRecord(child, self.level + 1, self.halted) for child in self.state.children]
 
     @property
     def descendants(self) -> "list[ConditionRecord]":
@@ -160,6 +167,7 @@ class Condition:
     """A node of what a pipeline waits for, and how it stands: the answer to "why not?"."""
 
     level: int = plain("How deep it stands; 0 for the whole condition.")
+    halted: str | None = plain("Why nothing fires although it may be true: that of the pipeline.")
     kind: ConditionKind = plain("What it is.")
     label: str = plain('The dataset\'s node id, or such as "all of 3".')
     satisfied: bool = plain("Whether it is true.")
@@ -224,10 +232,23 @@ def _history(
     return root.cohort.ask(history_pages, first, after)[document_key(root)]
 
 
+def _halted(root: PipelineRecord) -> str | None:
+    """Why nothing fires whatever the condition says, and until when: paused or deleted; null while it is active."""
+    if root.state == "paused":
+        return "paused: versions queue up, and nothing fires until it is resumed"
+    if root.state == "deleted":
+        document = root.cohort.ask(newest_documents_of_pipelines)[document_key(root)]
+        return (
+            f"deleted on {document.at:%Y-%m-%d at %H:%M:%SZ} by {document.actor}:"
+            " nothing fires until it is applied again"
+        )
+    return None
+
+
 def _condition(root: PipelineRecord) -> ConditionRecord | None:
-    """How what it waits for stands now; null once it is deleted."""
+    """How what it waits for stands now; null once it is deleted: see `halted`."""
     found = root.cohort.ask(conditions).get(root.name)
-    return None if found is None else ConditionRecord(found, 0)
+    return None if found is None else ConditionRecord(found, 0, _halted(root))
 
 
 def _inputs(root: PipelineRecord) -> list[NamedRecord]:
@@ -292,6 +313,7 @@ class Pipeline:
     concurrency = resolved(_concurrency, int)
     document = resolved(_document, DocumentType | None)
     history = resolved(_history, Connection[DocumentType])
+    halted = resolved(_halted, str | None)
     condition = resolved(_condition, Condition | None)
     inputs = resolved(_inputs, list[NamedDataset])
     produces = resolved(_produces, list[NamedDataset])
