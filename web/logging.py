@@ -12,7 +12,7 @@ import structlog
 from structlog.types import EventDict, Processor, WrappedLogger
 
 from catalog.errors import ConfigurationError
-from catalog.openlineage.redaction import MARK, redact_text
+from catalog.redaction import MARK, redact_text
 from catalog.settings import Settings
 
 #: Bearer tokens, and Headwater's own wherever they stand.

@@ -6,12 +6,12 @@ from dataclasses import dataclass
 
 from catalog.documents.faults import Path, pointer
 from catalog.documents.pipeline import Pipeline
+from catalog.redaction import holds_address_with_password
 
 _SECRET_NAME = re.compile(
     r"(?:^|_)(?:PASSWORD|PASSWD|PWD|PASSPHRASE|SECRET|TOKEN|API_?KEY|ACCESS_?KEY|PRIVATE_?KEY|CREDENTIALS?)(?:_|$)",
     re.IGNORECASE,
 )
-_PASSWORD_IN_URI = re.compile(r"[a-z][a-z0-9+.-]*://[^/@\s:]*:[^/@\s]+@", re.IGNORECASE)
 _SECRET_OPTION = re.compile(r"--?([A-Za-z][\w-]*)=.+", re.DOTALL)
 _ADVICE = "name a secret instead, as {secret: env:HEADWATER_SECRET_NAME} in environment"
 
@@ -37,13 +37,13 @@ def _warnings(pipeline: Pipeline) -> Iterator[DocumentWarning]:
             continue
         if _SECRET_NAME.search(name):
             yield _warning((*at, "environment", name), f"{name} looks like a credential")
-        elif _PASSWORD_IN_URI.search(value):
+        elif holds_address_with_password(value):
             yield _warning((*at, "environment", name), f"{name} holds an address with a password")
     for index, argument in enumerate(command.argv):
         option = _SECRET_OPTION.fullmatch(argument)
         if option is not None and _SECRET_NAME.search(option[1].replace("-", "_")):
             yield _warning((*at, "argv", index), f"option {option[1]} looks like a credential")
-        elif _PASSWORD_IN_URI.search(argument):
+        elif holds_address_with_password(argument):
             yield _warning((*at, "argv", index), "an argument holds an address with a password")
 
 

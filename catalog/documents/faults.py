@@ -1,7 +1,6 @@
 """What is wrong with a document, where, and what was expected: one `InvalidDocument` for all faults found."""
 
 import json
-import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -9,6 +8,7 @@ from typing import Any
 from pydantic_core import ErrorDetails
 
 from catalog.errors import InvalidDocument
+from catalog.redaction import redact_text
 
 Path = tuple[str | int, ...]
 
@@ -17,7 +17,6 @@ NAMED_AT_MOST = 20
 
 #: Tags by which the models choose a member of a union; pydantic puts them into its locations.
 _TAGS = frozenset({"<dataset>", "<all>", "<any>", "<text>", "<secret>"})
-_PASSWORD_IN_URI = re.compile(r"(://)[^/@\s'\"]*:[^/@\s'\"]*@")
 _NOT_SHOWN = frozenset({"environment", "secret", "argv"})
 
 #: What a field expects, by the type of pydantic's error; where none stands here, pydantic's own words serve.
@@ -87,7 +86,7 @@ def invalid_document(
 
 
 def _described(fault: Fault, source: str, place: Place | None) -> tuple[str, dict[str, Any]]:
-    reason = _PASSWORD_IN_URI.sub(r"\1…@", fault.reason)
+    reason = redact_text(fault.reason)
     where = [source] if source else []
     if place is not None:
         where.append(f"{place.line}:{place.column}")

@@ -21,8 +21,8 @@ from catalog.openlineage.receive import (
     receive_batch,
     receive_event,
 )
-from catalog.openlineage.redaction import may_hold_secret, redact_text
 from catalog.openlineage.times import parse_time
+from catalog.redaction import may_hold_secret, redact_text
 from tests.support.openlineage_events import LIMITS, dataset, received, run_event
 
 #: A loaded machine may stall any example; only what is asserted counts.

@@ -52,7 +52,7 @@ def test_an_address_with_a_password_is_a_warning_wherever_it_stands() -> None:
         "/spec/launch/command/environment/DATABASE",
         "/spec/launch/command/argv/1",
     ]
-    assert credential_warnings(pipeline("postgresql://me@host:5432/db")) == []
+    assert credential_warnings(pipeline("postgresql://me@host:5432/db", "postgresql://me:@host/db")) == []
 
 
 def test_an_option_with_a_credential_is_a_warning() -> None:

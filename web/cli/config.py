@@ -8,7 +8,7 @@ from pydantic import SecretStr
 from pydantic_settings import BaseSettings
 from rich.text import Text
 
-from catalog.openlineage.redaction import MARK, redact_text
+from catalog.redaction import MARK, redact_text
 from catalog.setting_sources import Origin, OriginKind, origins, secret_settings, variable_of
 from catalog.unknown_settings import unknown_variables
 from web.cli.logs import log_to_stderr

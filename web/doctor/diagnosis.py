@@ -9,7 +9,7 @@ from sqlalchemy.exc import ArgumentError
 
 from catalog.errors import ConfigurationError, DatabaseUnavailable
 from catalog.migrations import HEAD
-from catalog.openlineage.redaction import redact_text
+from catalog.redaction import redact_text
 from catalog.settings import Settings
 from web.access.boundary import Boundary
 from web.doctor.database import check_clock, check_durability, check_migrations, check_tokens, check_version

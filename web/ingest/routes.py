@@ -24,8 +24,8 @@ from catalog.openlineage.receive import (
     receive_batch,
     receive_event,
 )
-from catalog.openlineage.redaction import redact_text
 from catalog.openlineage.times import parse_time
+from catalog.redaction import redact_text
 from web.access import Permission, require
 from web.access.middleware import is_json
 from web.ingest.body import BodyBudget, Held, read_body
