@@ -7,7 +7,6 @@ changed by the state follower alone.
 
 import asyncio
 import datetime as dt
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,12 +17,13 @@ import psycopg
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.documents.pipeline import Pipeline, SecretReference
+from catalog.documents.pipeline import CommandLaunch, HttpLaunch, SecretReference
 from catalog.errors import HeadwaterError, Unavailable
 from catalog.facts import FactKind, Outcome, attempt_claimed, attempt_ended, attempt_started, natural_digest
 from catalog.keys import HEADWATER_NAMESPACE
 from catalog.ledger import NewFact, append_facts
 from catalog.queries import load_queries
+from hooks.due_runs import DueRun, read_due_runs
 from hooks.jobs import AttemptKey, Job, enqueue_jobs, host_queue, launch_job
 from hooks.launchers.port import Attempt, Exited, Launcher, Lost, NotStarted, Running, Started
 from hooks.launchers.secret import SecretReference as LauncherSecret
@@ -233,55 +233,28 @@ def _attempts(
 ) -> list[Attempt]:
     if not boots:
         return []
-    parameters = {"runs": [key.run_id for key in boots]}
-    versions: dict[uuid.UUID, list[dict[str, Any]]] = {key.run_id: [] for key in boots}
-    for run_id, namespace, name, version, partition, time, rows, size, producer in connection.execute(
-        QUERIES["consumed"], parameters
-    ):
-        versions[run_id].append(
-            {
-                "dataset": {"namespace": namespace, "name": name},
-                "version": version,
-                "partition": partition,
-                "time": time,
-                "rows": rows,
-                "bytes": size,
-                "run": producer,
-            }
-        )
-    runs = {row[0]: row[1:] for row in connection.execute(QUERIES["runs"], parameters)}
-    return [
-        _attempt(context, key, boot, runs[key.run_id], versions[key.run_id]) for key, boot in boots.items()
-    ]
+    runs = read_due_runs(connection, {key.run_id for key in boots})
+    return [_attempt(context, key, boot, runs[key.run_id]) for key, boot in boots.items()]
 
 
-def _attempt(
-    context: LaunchContext, key: AttemptKey, boot: str, run: tuple[Any, ...], versions: list[dict[str, Any]]
-) -> Attempt:
-    pipeline, number, due_position, due_at, cause, reason, body = run
-    document = Pipeline.model_validate(body)
-    command = document.spec.launch.command
-    trigger = {
-        "run": key.run_id,
-        "pipeline": pipeline,
-        "number": number,
-        "attempt": key.number,
-        "cause": cause,
-        "reason": reason,
-        "dueAt": due_at,
-        "duePosition": due_position,
-        "versions": versions,
-    }
+def _attempt(context: LaunchContext, key: AttemptKey, boot: str, run: DueRun) -> Attempt:
+    match run.document.spec.launch:
+        case CommandLaunch(command=command):
+            pass
+        case HttpLaunch():
+            raise ValueError(f"expected run {key.run_id} to be launched by a command")
+        case _:
+            assert_never(run.document.spec.launch)
     return Attempt(
         run_id=key.run_id,
         number=key.number,
-        pipeline=pipeline,
+        pipeline=run.pipeline,
         argv=command.argv,
         openlineage_url=context.openlineage_url,
-        openlineage_namespace=document.spec.job.namespace if document.spec.job else HEADWATER_NAMESPACE,
+        openlineage_namespace=run.openlineage_namespace,
         parent_job_namespace=HEADWATER_NAMESPACE,
-        parent_job_name=pipeline,
-        trigger=orjson.dumps(trigger),
+        parent_job_name=run.pipeline,
+        trigger=orjson.dumps(run.trigger(key.number)),
         claimed_boot=boot or None,
         working_directory=command.working_directory,
         environment=({} if context.api_key is None else {"OPENLINEAGE_API_KEY": context.api_key})
@@ -289,5 +262,5 @@ def _attempt(
             name: LauncherSecret.parse(value.secret) if isinstance(value, SecretReference) else value
             for name, value in command.environment.items()
         },
-        timeout=document.spec.timeout,
+        timeout=run.document.spec.timeout,
     )

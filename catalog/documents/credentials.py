@@ -3,9 +3,12 @@
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any, assert_never
+from urllib.parse import parse_qsl, urlsplit
 
 from catalog.documents.faults import Path, pointer
-from catalog.documents.pipeline import Pipeline
+from catalog.documents.http_launcher import HttpLauncher
+from catalog.documents.pipeline import CommandLaunch, CommandLauncher, HttpLaunch, Pipeline
 from catalog.redaction import holds_address_with_password
 
 _SECRET_NAME = re.compile(
@@ -13,7 +16,10 @@ _SECRET_NAME = re.compile(
     re.IGNORECASE,
 )
 _SECRET_OPTION = re.compile(r"--?([A-Za-z][\w-]*)=.+", re.DOTALL)
-_ADVICE = "name a secret instead, as {secret: env:HEADWATER_SECRET_NAME} in environment"
+#: Words of headers and fields of JSON, which are written `X-Api-Key`, `apiKey` or `api_key`.
+_WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
+_SECRET_HEADERS = frozenset({"authorization"})
+_ADVICE = "name a secret instead, as {secret: env:HEADWATER_SECRET_NAME} in "
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,22 +36,70 @@ def credential_warnings(pipeline: Pipeline) -> list[DocumentWarning]:
 
 
 def _warnings(pipeline: Pipeline) -> Iterator[DocumentWarning]:
-    command = pipeline.spec.launch.command
+    match pipeline.spec.launch:
+        case CommandLaunch(command=command):
+            yield from _of_command(command)
+        case HttpLaunch(http=http):
+            yield from _of_http(http)
+        case _:
+            assert_never(pipeline.spec.launch)
+
+
+def _of_command(command: CommandLauncher) -> Iterator[DocumentWarning]:
     at: Path = ("spec", "launch", "command")
+    advice = f"{_ADVICE}environment"
     for name, value in command.environment.items():
         if not isinstance(value, str) or not value:
             continue
         if _SECRET_NAME.search(name):
-            yield _warning((*at, "environment", name), f"{name} looks like a credential")
+            yield _warning((*at, "environment", name), f"{name} looks like a credential", advice)
         elif holds_address_with_password(value):
-            yield _warning((*at, "environment", name), f"{name} holds an address with a password")
+            yield _warning((*at, "environment", name), f"{name} holds an address with a password", advice)
     for index, argument in enumerate(command.argv):
         option = _SECRET_OPTION.fullmatch(argument)
         if option is not None and _SECRET_NAME.search(option[1].replace("-", "_")):
-            yield _warning((*at, "argv", index), f"option {option[1]} looks like a credential")
+            yield _warning((*at, "argv", index), f"option {option[1]} looks like a credential", advice)
         elif holds_address_with_password(argument):
-            yield _warning((*at, "argv", index), "an argument holds an address with a password")
+            yield _warning((*at, "argv", index), "an argument holds an address with a password", advice)
 
 
-def _warning(path: Path, message: str) -> DocumentWarning:
-    return DocumentWarning(pointer(path), f"{message}: {_ADVICE}")
+def _of_http(http: HttpLauncher) -> Iterator[DocumentWarning]:
+    at: Path = ("spec", "launch", "http")
+    advice = f"{_ADVICE}headers"
+    for name, value in http.headers.items():
+        if isinstance(value, str) and (name.lower() in _SECRET_HEADERS or _names_a_secret(name)):
+            yield _warning((*at, "headers", name), f"{name} looks like a credential", advice)
+    urls: list[tuple[Path, str]] = [(("url",), http.url)]
+    urls += [(("poll", "url"), http.poll.url)] if http.poll else []
+    urls += [(("cancel", "url"), http.cancel.url)] if http.cancel else []
+    for path, url in urls:
+        for name, value in parse_qsl(urlsplit(url).query):
+            if value and not value.startswith("${") and _names_a_secret(name):
+                yield _warning((*at, *path), f"the parameter {name} looks like a credential", advice)
+    yield from _of_body((*at, "body"), http.body, advice)
+
+
+def _of_body(path: Path, body: Any, advice: str) -> Iterator[DocumentWarning]:
+    waiting: list[tuple[Path, Any]] = [(path, body)]
+    while waiting:
+        at, value = waiting.pop()
+        match value:
+            case dict():
+                waiting.extend(((*at, name), item) for name, item in value.items())
+            case list() | tuple():
+                waiting.extend(((*at, index), item) for index, item in enumerate(value))
+            case str() if value and not value.startswith("${"):
+                if _names_a_secret(str(at[-1])):
+                    yield _warning(at, f"{at[-1]} looks like a credential", advice)
+                elif holds_address_with_password(value):
+                    yield _warning(at, "a text holds an address with a password", advice)
+            case _:
+                pass
+
+
+def _names_a_secret(name: str) -> bool:
+    return _SECRET_NAME.search("_".join(_WORDS.split(name))) is not None
+
+
+def _warning(path: Path, message: str, advice: str) -> DocumentWarning:
+    return DocumentWarning(pointer(path), f"{message}: {advice}")

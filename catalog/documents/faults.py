@@ -16,8 +16,8 @@ Path = tuple[str | int, ...]
 NAMED_AT_MOST = 20
 
 #: Tags by which the models choose a member of a union; pydantic puts them into its locations.
-_TAGS = frozenset({"<dataset>", "<all>", "<any>", "<text>", "<secret>"})
-_NOT_SHOWN = frozenset({"environment", "secret", "argv"})
+_TAGS = frozenset({"<dataset>", "<all>", "<any>", "<command>", "<http>", "<text>", "<secret>"})
+_NOT_SHOWN = frozenset({"environment", "secret", "argv", "headers", "body", "url"})
 
 #: What a field expects, by the type of pydantic's error; where none stands here, pydantic's own words serve.
 _EXPECTED = {

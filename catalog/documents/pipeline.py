@@ -1,5 +1,6 @@
 """The document kind `Pipeline`: what runs, when it becomes due, and how."""
 
+import functools
 import re
 from datetime import timedelta
 from typing import Annotated, Any, Literal, Self, assert_never, get_args
@@ -19,6 +20,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from catalog.documents.duration import Duration, format_duration
+from catalog.documents.http_launcher import HttpLauncher
 from catalog.documents.references import (
     DatasetName,
     DatasetReference,
@@ -28,6 +30,7 @@ from catalog.documents.references import (
     Text,
     unknown_fields,
 )
+from catalog.documents.secret_name import SecretName
 from catalog.keys import DatasetKey
 
 MAX_WHEN_DEPTH = 16
@@ -55,21 +58,6 @@ EnvironmentName = Annotated[
     WithJsonSchema({"type": "string", "pattern": f"^{_ENVIRONMENT_NAME}$"}),
 ]
 
-_REFERENCE_FORM = r"(?:env:HEADWATER_SECRET_[A-Za-z0-9_]{1,200}|file:[A-Za-z0-9][A-Za-z0-9._-]{0,200})"
-
-
-def _secret_name(name: str) -> str:
-    if re.fullmatch(_REFERENCE_FORM, name) is None:
-        # What stands here by mistake may be the secret itself, so it is not repeated.
-        raise PydanticCustomError("secret_name", "expected env:HEADWATER_SECRET_NAME or file:NAME")
-    return name
-
-
-SecretName = Annotated[
-    str,
-    AfterValidator(_secret_name),
-    WithJsonSchema({"type": "string", "pattern": f"^{_REFERENCE_FORM}$"}),
-]
 RetriedOutcome = Literal["failed", "timed_out", "lost"]
 
 
@@ -95,23 +83,24 @@ class WhenAny(DocumentModel):
     )
 
 
-_WHEN_KEYS = ["dataset", "all", "any"]
+_WHEN_KEYS = ("dataset", "all", "any")
+_LAUNCHER_KEYS = ("command", "http")
 
 
-def _one_key(value: Any) -> Any:
-    """Refuse a `when` that is no mapping with exactly one of its keys."""
-    if isinstance(value, WhenDataset | WhenAll | WhenAny):
+def _one_key(field: str, keys: tuple[str, ...], value: Any) -> Any:
+    """Refuse a value of the field that is no mapping with exactly one of the keys."""
+    if isinstance(value, DocumentModel):
         return value
-    expected = f"expected a mapping with exactly one of {', '.join(_WHEN_KEYS)}"
+    expected = f"expected a mapping with exactly one of {', '.join(keys)}"
     if not isinstance(value, dict):
-        raise PydanticCustomError("when", "{reason}", {"reason": f"{expected}, found {value!r:.200}"})
-    unknown = [key for key in value if key not in _WHEN_KEYS]
+        raise PydanticCustomError(field, "{reason}", {"reason": f"{expected}, found {value!r:.200}"})
+    unknown = [key for key in value if key not in keys]
     if unknown:
-        reason = unknown_fields(unknown, _WHEN_KEYS)
+        reason = unknown_fields(unknown, list(keys))
         raise PydanticCustomError("unknown_field", "{reason}", {"reason": reason, "field": unknown[0]})
     if len(value) != 1:
         found = ", ".join(value) or "none"
-        raise PydanticCustomError("when", "{reason}", {"reason": f"{expected}, found {found}"})
+        raise PydanticCustomError(field, "{reason}", {"reason": f"{expected}, found {found}"})
     return value
 
 
@@ -132,7 +121,7 @@ When = Annotated[
     | Annotated[WhenAll, Tag("<all>")]
     | Annotated[WhenAny, Tag("<any>")],
     Discriminator(_tag),
-    BeforeValidator(_one_key),
+    BeforeValidator(functools.partial(_one_key, "when", _WHEN_KEYS)),
 ]
 """When a pipeline is due: a dataset, or `all` or `any` of such."""
 
@@ -184,10 +173,34 @@ class CommandLauncher(DocumentModel):
         return argv
 
 
-class Launch(DocumentModel):
-    """How a run is started: one launcher, chosen by its key."""
+class CommandLaunch(DocumentModel):
+    """A run is started as a program on a worker."""
 
     command: CommandLauncher = Field(description="Run a program on a worker.")
+
+
+class HttpLaunch(DocumentModel):
+    """A run is started by a request to an engine."""
+
+    http: HttpLauncher = Field(description="Send a request to an engine.")
+
+
+def _launch_tag(value: Any) -> str:
+    match value:
+        case CommandLaunch():
+            return "<command>"
+        case HttpLaunch():
+            return "<http>"
+        case _:
+            return f"<{next(iter(value))}>"
+
+
+Launch = Annotated[
+    Annotated[CommandLaunch, Tag("<command>")] | Annotated[HttpLaunch, Tag("<http>")],
+    Discriminator(_launch_tag),
+    BeforeValidator(functools.partial(_one_key, "launch", _LAUNCHER_KEYS)),
+]
+"""How a run is started: one launcher, chosen by its key."""
 
 
 class Backoff(DocumentModel):

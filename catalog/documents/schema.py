@@ -1,8 +1,9 @@
 """JSON Schemas of the documents, for editors; `python -m catalog.documents.schema FOLDER` writes the files.
 
 What JSON Schema cannot say is left to Headwater: an upper bound of durations written as text, that `when`
-nests at most so deep and names a dataset once in one `all` or `any`, and that the longest backoff is not
-shorter than the first. Source: JSON Schema 2020-12.
+nests at most so deep and names a dataset once in one `all` or `any`, that the longest backoff is not
+shorter than the first; of the `http` launcher the names of variables, which headers a document may not
+write, and what its parts ask of each other. Source: JSON Schema 2020-12.
 """
 
 import json

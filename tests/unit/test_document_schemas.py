@@ -63,6 +63,109 @@ SMALLEST: dict[str, Any] = {
     "spec": {"when": {"dataset": "dataset:ns:raw"}, "launch": {"command": {"argv": ["dbt-ol"]}}},
 }
 COMMAND = ("spec", "launch", "command")
+HTTP_URLS: list[Any] = [
+    "https://engine.example:8443/a%20b?c=${run.id}&d",
+    "http://[::1]:80/",
+    "http://engine.example",
+    "HTTP://engine.example/",
+    "ftp://engine.example/",
+    "http://me:pass@engine.example/",
+    "http://${pipeline}.example/",
+    "http://engine.example/#part",
+    "http://engine.example/a b",
+    "http://engine.example/ä",
+    "/relative",
+    "",
+    5,
+]
+HTTP_POLL: dict[str, Any] = {
+    "url": "location",
+    "state": "$.state",
+    "succeeded": ["done"],
+    "failed": ["bad", 3, False],
+}
+HTTP_PARTS: list[dict[str, Any]] = [
+    *[{"method": method} for method in ["POST", "GET", "post", "DELETE", None]],
+    *[
+        {"headers": headers}
+        for headers in [
+            {"X-A": "b c", "x_y.z": "${run.id}"},
+            {"A": {"secret": "env:HEADWATER_SECRET_X"}},
+            {"A": {"secret": "file:x", "prefix": "Bearer "}},
+            {"A": {"secret": "file:x", "prefix": " "}},
+            {"A": {"secret": "x"}},
+            {"A": {"secret": "file:x", "more": 1}},
+            {"A B": "c"},
+            {"": "c"},
+            {"A": " b"},
+            {"A": "b\r\nC: d"},
+            {"A": "ä"},
+            {"A": ""},
+            {"A": 1},
+            {"A": None},
+        ]
+    ],
+    *[{"body": body} for body in [None, {"a": ["${run.id}", 1, {}]}, "x", 0, False, []]],
+    *[{"format": form} for form in ["json", "cloudevents", "xml"]],
+    *[{"success": success} for success in [[], [200, 303], [199], [600], ["200"], 200]],
+    *[
+        {"idempotency": idempotency}
+        for idempotency in [
+            {},
+            {"honoured": True},
+            {"header": "X-Id"},
+            {"header": "X Id"},
+            {"honoured": 1},
+            None,
+        ]
+    ],
+    *[
+        {"poll": HTTP_POLL | part}
+        for part in [
+            {},
+            {"url": "$.links['status']"},
+            {"url": "http://e/${run.id}"},
+            {"url": "Location"},
+            {"url": "links.status"},
+            {"state": "$..state"},
+            {"state": "$.a.*"},
+            {"state": "$[?@.a]"},
+            {"state": "$.a b"},
+            {"state": "$['a b'][\"c\"][-1].d_1[0]"},
+            {"state": "$[01]"},
+            {"state": "state"},
+            {"succeeded": []},
+            {"succeeded": [1.5]},
+            {"succeeded": [None]},
+            {"succeeded": "done"},
+            {"interval": "5s"},
+            {"interval": 0},
+            {"absent": []},
+            {"reason": "$.why"},
+            {"reason": None},
+            {"more": 1},
+        ]
+    ],
+    {"poll": {name: value for name, value in HTTP_POLL.items() if name != "failed"}},
+    *[
+        {"cancel": cancel}
+        for cancel in [
+            {"url": "http://e/x"},
+            {"url": "http://e/x", "method": "DELETE"},
+            {"url": "http://e/x", "method": "GET"},
+            {"url": "location"},
+            {},
+        ]
+    ],
+    *[
+        {"answer": answer, "cancel": {"url": "http://e/x"}}
+        for answer in [{"id": "$.id"}, {"1": "$.id"}, {"id": "id"}, {"a-b": "$.id"}, {}]
+    ],
+    *[
+        {"timeouts": timeouts}
+        for timeouts in [{}, {"connect": "1s", "answer": 3}, {"connect": 0}, {"total": 1}]
+    ],
+]
 #: Each puts one value at one path of the smallest document.
 EDITS: list[tuple[tuple[str, ...], Any]] = [
     *[(("metadata", "name"), name) for name in ["a.b-c_D", "a/b", "", "a" * 129, 5]],
@@ -157,6 +260,9 @@ EDITS: list[tuple[tuple[str, ...], Any]] = [
     ],
     (("spec", "launch"), {"http": {}}),
     (("spec", "launch"), {}),
+    (("spec", "launch"), {"http": {"url": "http://e/"}, "command": {"argv": ["x"]}}),
+    *[(("spec", "launch"), {"http": {"url": "http://e/x", **part}}) for part in HTTP_PARTS],
+    *[(("spec", "launch"), {"http": {"url": url}}) for url in HTTP_URLS],
     (("apiVersion",), "headwater/v2"),
     (("status",), {}),
 ]

@@ -211,8 +211,16 @@ def test_a_text_that_is_no_node_id_is_refused(written: str) -> None:
             {"retries": {"backoff": {"initial": "1h"}}},
             "/spec/retries/backoff: expected a maximum of at least the initial wait (1h), found 5m",
         ),
-        ({"launch": {"http": {}}}, "/spec/launch/http: unknown field 'http' (expected command)"),
-        ({"launch": {}}, "/spec/launch/command: expected a field 'command', found none"),
+        (
+            {"launch": {"htpp": {}}},
+            "/spec/launch/htpp: unknown field 'htpp', did you mean 'http'? (expected command, http)",
+        ),
+        (
+            {"launch": {}},
+            "/spec/launch: expected a mapping with exactly one of command, http, found none",
+        ),
+        ({"launch": "ls"}, "/spec/launch: expected a mapping with exactly one of command, http, found 'ls'"),
+        ({"launch": {"http": {}}}, "/spec/launch/http/url: expected a field 'url', found none"),
         ({"launch": {"command": {"argv": []}}}, "/spec/launch/command/argv: expected at least 1 of them"),
         (
             {"launch": {"command": {"argv": [""]}}},

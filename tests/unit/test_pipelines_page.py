@@ -8,17 +8,20 @@ from pydantic import BaseModel
 
 from catalog.documents.document import Document
 from catalog.documents.duration import format_duration
+from catalog.documents.http_launcher import HttpCancel, HttpLauncher, HttpTimeouts, Idempotency, Poll
 from catalog.documents.kinds import model_of
 from catalog.documents.loading import load_text
 from catalog.documents.pipeline import (
     Backoff,
+    CommandLaunch,
     CommandLauncher,
-    Launch,
+    HttpLaunch,
     Pipeline,
     PipelineSpec,
     Retries,
 )
 from catalog.documents.references import Metadata
+from catalog.documents.template import PLAIN_VARIABLES, TEXT_VARIABLES, VALUE_VARIABLES
 from catalog.documents.version_scope import VersionScopeSpec
 from policies.conditions import from_document, leaves
 from policies.loops import PipelineEdges, find_loop
@@ -26,20 +29,38 @@ from policies.loops import PipelineEdges, find_loop
 PAGE = (Path(__file__).parents[2] / "docs" / "pipelines.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"^```yaml\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 EXAMPLES = [block for block in BLOCKS if "apiVersion" in block]
-ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", PAGE, re.MULTILINE))
+#: The table of variables has its meaning in the second column, the tables of fields their default.
+ALL_ROWS = dict(re.findall(r"^\| `([\w.]+)` \| (.+?) \|", PAGE, re.MULTILINE))
+ROWS = {field: default for field, default in ALL_ROWS.items() if re.match(r"spec\.|metadata\.", field)}
 
 #: Where each model stands in the tables.
 PREFIXES: list[tuple[str, type[BaseModel]]] = [
     ("metadata", Metadata),
     ("spec", PipelineSpec),
     ("spec", VersionScopeSpec),
-    ("spec.launch", Launch),
+    ("spec.launch", CommandLaunch),
+    ("spec.launch", HttpLaunch),
     ("spec.launch.command", CommandLauncher),
+    ("spec.launch.http", HttpLauncher),
+    ("spec.launch.http.idempotency", Idempotency),
+    ("spec.launch.http.poll", Poll),
+    ("spec.launch.http.cancel", HttpCancel),
+    ("spec.launch.http.timeouts", HttpTimeouts),
     ("spec.retries", Retries),
     ("spec.retries.backoff", Backoff),
 ]
 #: Told by their own fields.
-GROUPS = {"spec.launch", "spec.launch.command", "spec.retries", "spec.retries.backoff"}
+GROUPS = {
+    "spec.launch",
+    "spec.launch.command",
+    "spec.launch.http",
+    "spec.launch.http.idempotency",
+    "spec.launch.http.poll",
+    "spec.launch.http.cancel",
+    "spec.launch.http.timeouts",
+    "spec.retries",
+    "spec.retries.backoff",
+}
 
 
 @pytest.mark.parametrize("block", EXAMPLES)
@@ -85,6 +106,16 @@ def test_the_tables_name_every_field_and_no_other() -> None:
         ("spec.timeout", format_duration(PipelineSpec.model_fields["timeout"].default)),
         ("spec.concurrency", PipelineSpec.model_fields["concurrency"].default),
         ("spec.onFailure", PipelineSpec.model_fields["on_failure"].default),
+        ("spec.launch.http.method", HttpLauncher.model_fields["method"].default),
+        ("spec.launch.http.body", HttpLauncher.model_fields["body"].default),
+        ("spec.launch.http.format", HttpLauncher.model_fields["format"].default),
+        ("spec.launch.http.idempotency.header", Idempotency().header),
+        ("spec.launch.http.idempotency.honoured", str(Idempotency().honoured).lower()),
+        ("spec.launch.http.poll.interval", format_duration(Poll.model_fields["interval"].default)),
+        ("spec.launch.http.cancel.method", HttpCancel.model_fields["method"].default),
+        ("spec.launch.http.timeouts.connect", format_duration(HttpTimeouts().connect)),
+        ("spec.launch.http.timeouts.answer", format_duration(HttpTimeouts().answer)),
+        ("spec.launch.http.timeouts.unreachable", format_duration(HttpTimeouts().unreachable)),
         ("spec.retries.count", Retries().count),
         ("spec.retries.backoff.initial", format_duration(Backoff().initial)),
         ("spec.retries.backoff.factor", f"{Backoff().factor:g}"),
@@ -93,6 +124,17 @@ def test_the_tables_name_every_field_and_no_other() -> None:
 )
 def test_the_tables_name_the_defaults(field: str, default: object) -> None:
     assert ROWS[field] == f"`{default}`"
+
+
+def test_the_table_of_variables_names_them_all() -> None:
+    told = {name: text for name, text in ALL_ROWS.items() if name not in ROWS}
+
+    assert told == {
+        **PLAIN_VARIABLES,
+        **TEXT_VARIABLES,
+        **VALUE_VARIABLES,
+        "answer.NAME": "a value that `answer` keeps",
+    }
 
 
 def test_required_fields_are_named_as_such() -> None:
