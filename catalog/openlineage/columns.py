@@ -65,7 +65,11 @@ class ColumnLineage:
             fields.setdefault(name, []).extend(sources)
         return ColumnLineage.of(fields, (*self.dataset, *other.dataset))
 
-    @property
+    def __len__(self) -> int:
+        """Return how many sources it names, and fields: what it weighs."""
+        return len(self.fields) + len(self.dataset) + sum(len(sources) for _, sources in self.fields)
+
+    @cached_property
     def sources(self) -> frozenset[DatasetKey]:
         """The datasets from whose fields anything is made."""
         found = {source.dataset for _, sources in self.fields for source in sources}

@@ -3,9 +3,11 @@
 parse_event(body, digest) -> RunEvent | DatasetEvent | JobEvent
 
 RunEvent      digest order event_time event_type run_id run_id_derived job facets job_facets
-              input_registers output_registers schemas notes; .inputs .outputs (DatasetReference), .parent
-DatasetEvent  digest order event_time dataset (DatasetReference) schemas notes
-JobEvent      digest order event_time job job_facets inputs outputs (DatasetReference) schemas notes
+              input_registers output_registers stated said; .inputs .outputs (DatasetReference), .parent
+DatasetEvent  digest order event_time dataset (DatasetReference) defines stated said
+JobEvent      digest order event_time job job_facets inputs outputs (DatasetReference) stated said
+
+Each has .schemas .columns .notes (of `said`), and in `stated` the facets of its job and datasets as they were sent.
 """
 
 import uuid
@@ -26,9 +28,12 @@ from catalog.openlineage.envelope import (
 )
 from catalog.openlineage.explicit import Sources
 from catalog.openlineage.facets import (
+    Columns,
     Registers,
     Role,
+    Said,
     Schemas,
+    Stated,
     dataset_registers,
     job_registers,
     run_registers,
@@ -43,6 +48,11 @@ _RANKS: dict[EventType, int] = {"START": 0, "RUNNING": 1, "OTHER": 2, "COMPLETE"
 Order = str
 
 _TIME_DIGITS = 15
+
+#: Registers of a dataset that hold digests of lineage of columns.
+COLUMN_REGISTERS = ("columns", "lineage_columns")
+#: Registers of a dataset that say what it is made of.
+_DEFINING = ("lineage", *COLUMN_REGISTERS)
 
 
 def order_of(event_time: datetime, event_type: EventType, digest: bytes) -> Order:
@@ -111,6 +121,7 @@ class DatasetReference:
 
     `schema` is the digest (32 hex digits) of its fields, which `schemas` of the event holds. `version` is the
     producer's own. Counts are of what was read or written. `partition` is the one partition that was touched.
+    `columns` are the digests of what its facets say of its columns, which `columns` of the event holds.
     """
 
     key: DatasetKey
@@ -125,6 +136,7 @@ class DatasetReference:
     partition: str | None = None
     description: str | None = None
     lineage: DatasetLineage | None = None
+    columns: tuple[str, ...] = ()
 
     @property
     def changes_content(self) -> bool:
@@ -155,16 +167,48 @@ class DatasetReference:
             partition=get("partition"),
             description=get("description"),
             lineage=None if lineage is None else DatasetLineage.of(lineage),
+            columns=tuple(found for name in COLUMN_REGISTERS if (found := get(name)) is not None),
         )
 
 
 @dataclass(frozen=True, slots=True)
-class RunEvent:
-    """One event of a run. Registers hold `None` where the event deletes a facet; absent facets are absent."""
+class StatedFacets:
+    """The facets of an event's job, and those of its datasets, as they were sent."""
+
+    job: Stated
+    datasets: Mapping[DatasetKey, Stated]
+
+
+@dataclass(frozen=True, slots=True)
+class _Event:
+    """What every event has: its place among all others, and what it says besides registers."""
 
     digest: bytes
     order: Order
     event_time: datetime
+    stated: StatedFacets
+    said: Said
+
+    @property
+    def schemas(self) -> Schemas:
+        """The fields of datasets, by digest."""
+        return self.said.schemas
+
+    @property
+    def columns(self) -> Columns:
+        """The lineage of columns, by digest."""
+        return self.said.columns
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What of its facets was ignored, and why."""
+        return tuple(self.said.notes)
+
+
+@dataclass(frozen=True, slots=True)
+class RunEvent(_Event):
+    """One event of a run. Registers hold `None` where the event deletes a facet; absent facets are absent."""
+
     event_type: EventType
     run_id: uuid.UUID
     run_id_derived: bool
@@ -173,8 +217,6 @@ class RunEvent:
     job_facets: Registers
     input_registers: dict[DatasetKey, Registers]
     output_registers: dict[DatasetKey, Registers]
-    schemas: Schemas
-    notes: tuple[str, ...]
 
     @property
     def parent(self) -> Parent | None:
@@ -193,30 +235,21 @@ class RunEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class DatasetEvent:
-    """A statement about a dataset outside any run."""
+class DatasetEvent(_Event):
+    """A statement about a dataset outside any run; `defines` where it says of what the dataset is made."""
 
-    digest: bytes
-    order: Order
-    event_time: datetime
     dataset: DatasetReference
-    schemas: Schemas
-    notes: tuple[str, ...]
+    defines: bool
 
 
 @dataclass(frozen=True, slots=True)
-class JobEvent:
+class JobEvent(_Event):
     """A statement about a job outside any run: what it reads and writes whenever it runs."""
 
-    digest: bytes
-    order: Order
-    event_time: datetime
     job: JobKey
     job_facets: Registers
     inputs: tuple[DatasetReference, ...]
     outputs: tuple[DatasetReference, ...]
-    schemas: Schemas
-    notes: tuple[str, ...]
 
 
 def references(registers: Mapping[DatasetKey, Mapping[str, Any]]) -> tuple[DatasetReference, ...]:
@@ -225,7 +258,7 @@ def references(registers: Mapping[DatasetKey, Mapping[str, Any]]) -> tuple[Datas
 
 
 def parse_event(body: bytes, digest: bytes) -> RunEvent | DatasetEvent | JobEvent:
-    """Return what an event says whose body `receive_event` accepted; `notes` names facets that were ignored.
+    """Return what an event says whose body `receive_event` accepted; `notes` names what of facets was ignored.
 
     Raises `InvalidJson` or `InvalidEvent` for any other body.
     """
@@ -243,8 +276,9 @@ def parse_event(body: bytes, digest: bytes) -> RunEvent | DatasetEvent | JobEven
 
 
 def _run_event(envelope: RunEnvelope, value: dict[str, Any], digest: bytes) -> RunEvent:
-    notes: list[str] = []
-    schemas: Schemas = {}
+    said = Said()
+    job_facets, job_stated = job_registers(value["job"], said)
+    stated: dict[DatasetKey, Stated] = {}
     return RunEvent(
         digest=digest,
         order=order_of(envelope.event_time, envelope.event_type, digest),
@@ -253,52 +287,59 @@ def _run_event(envelope: RunEnvelope, value: dict[str, Any], digest: bytes) -> R
         run_id=envelope.run_id,
         run_id_derived=envelope.run_id_derived,
         job=envelope.job,
-        facets=run_registers(value["run"], notes),
-        job_facets=job_registers(value["job"], notes),
-        input_registers=_registers(envelope.inputs, "inputs", "inputFacets", schemas, notes),
-        output_registers=_registers(envelope.outputs, "outputs", "outputFacets", schemas, notes),
-        schemas=schemas,
-        notes=tuple(notes),
+        facets=run_registers(value["run"], said),
+        job_facets=job_facets,
+        input_registers=_registers(envelope.inputs, "inputs", "inputFacets", stated, said),
+        output_registers=_registers(envelope.outputs, "outputs", "outputFacets", stated, said),
+        stated=StatedFacets(job_stated, stated),
+        said=said,
     )
 
 
 def _dataset_event(envelope: DatasetEnvelope, digest: bytes) -> DatasetEvent:
-    notes: list[str] = []
-    schemas: Schemas = {}
+    said = Said()
     key, dataset = envelope.dataset
-    registers = dataset_registers(dataset, "/dataset", None, schemas, notes)
+    registers, stated = dataset_registers(dataset, "/dataset", None, said)
     return DatasetEvent(
         digest=digest,
         order=order_of(envelope.event_time, "OTHER", digest),
         event_time=envelope.event_time,
         dataset=DatasetReference.of(key, registers),
-        schemas=schemas,
-        notes=tuple(notes),
+        defines=any(name in registers for name in _DEFINING),
+        stated=StatedFacets({}, {key: stated}),
+        said=said,
     )
 
 
 def _job_event(envelope: JobEnvelope, value: dict[str, Any], digest: bytes) -> JobEvent:
-    notes: list[str] = []
-    schemas: Schemas = {}
+    said = Said()
+    job_facets, job_stated = job_registers(value["job"], said)
+    stated: dict[DatasetKey, Stated] = {}
     return JobEvent(
         digest=digest,
         order=order_of(envelope.event_time, "OTHER", digest),
         event_time=envelope.event_time,
         job=envelope.job,
-        job_facets=job_registers(value["job"], notes),
-        inputs=references(_registers(envelope.inputs, "inputs", "inputFacets", schemas, notes)),
-        outputs=references(_registers(envelope.outputs, "outputs", "outputFacets", schemas, notes)),
-        schemas=schemas,
-        notes=tuple(notes),
+        job_facets=job_facets,
+        inputs=references(_registers(envelope.inputs, "inputs", "inputFacets", stated, said)),
+        outputs=references(_registers(envelope.outputs, "outputs", "outputFacets", stated, said)),
+        stated=StatedFacets(job_stated, stated),
+        said=said,
     )
 
 
 def _registers(
-    datasets: Iterable[NamedDataset], member: str, role: Role, schemas: Schemas, notes: list[str]
+    datasets: Iterable[NamedDataset],
+    member: str,
+    role: Role,
+    stated: dict[DatasetKey, Stated],
+    said: Said,
 ) -> dict[DatasetKey, Registers]:
-    """Return the registers by dataset; of a dataset that is named twice, the later facet counts."""
+    """Return the registers by dataset, and add to its stated facets; of what is said twice, the later counts."""
     found: dict[DatasetKey, Registers] = {}
     for index, (key, dataset) in enumerate(datasets):
-        registers = dataset_registers(dataset, f"/{member}/{index}", role, schemas, notes)
+        registers, facets = dataset_registers(dataset, f"/{member}/{index}", role, said)
         found[key] = found[key] | registers if key in found else registers
+        if facets:
+            stated[key] = stated[key] | facets if key in stated else facets
     return found

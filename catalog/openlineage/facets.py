@@ -1,289 +1,197 @@
-"""What facets say, as plain JSON values under fixed names: the registers in which a run's events are merged.
+"""What the facets of an event say: registers, in which a run's events are merged, and facets as they were sent.
 
-A facet that is present writes its register; `_deleted: true`, or a value that says "none", writes `None` (a
-tombstone); an absent facet writes nothing. A sloppy facet (another type than the specification's, a name
-missing) never makes an event invalid: it writes nothing, or what of it can be read, and a note says where it
-stands. Values are plain JSON, so that a merged run can be stored and read back unchanged. Facets that are not
-named here are not kept: the ledger has them.
+A facet that is present writes its registers (`registry` says which); `_deleted: true`, or a value that says "none",
+writes `None` (a tombstone); an absent facet writes nothing. A sloppy facet (another type than the specification's, a
+name missing) never makes an event invalid: it writes nothing, or what of it can be read, and a note says where it
+stands. Values are plain JSON, so that a merged run can be stored and read back unchanged; what is large stands in
+them by digest, and its bodies in `Said`.
 
     run       parent, nominal, error, extraction_error
-    job       job_type, description, lineage
-    dataset   schema, version, lifecycle, symlinks, statistics, partition, description, lineage
+    job       job_type, description, lineage, entry_columns
+    dataset   schema, version, lifecycle, symlinks, statistics, partition, description, columns, lineage,
+              lineage_columns
+
+The facets of jobs and datasets, known or not, are also kept as they were sent (`Stated`).
 """
 
-from collections.abc import Callable, Mapping
-from typing import Any, Literal
-from urllib.parse import quote
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Literal, NamedTuple
 
-from catalog.keys import JobKey
 from catalog.openlineage.canonical import canonical_form, digest_of
-from catalog.openlineage.envelope import run_uuid
-from catalog.openlineage.explicit import lineage_entries, lineage_sources
-from catalog.openlineage.sloppy import SloppyError, key_of, list_of, text_of
-from catalog.openlineage.times import microseconds_of, parse_time
+from catalog.openlineage.columns import ColumnLineage
+from catalog.openlineage.registry import FacetRule, Place, rules_of
+from catalog.openlineage.remembered import Remembered
+from catalog.openlineage.sloppy import SloppyError
 
 #: Register name -> value; `None` is a tombstone.
 Registers = dict[str, Any]
 #: Digest of a schema's fields (32 hex digits) -> the fields, as the producer sent them.
 Schemas = dict[str, list[Any]]
+#: Digest of a lineage of columns (32 hex digits) -> the lineage.
+Columns = dict[str, ColumnLineage]
 #: Where an event holds the facets that a dataset has only as an input, or only as an output.
 Role = Literal["inputFacets", "outputFacets"]
 
-#: Longest text kept of an error message or a description, in characters; the ledger has all of it.
-MAX_TEXT = 4096
-#: Greater counts fit no bigint.
-_MAX_COUNT = 2**63 - 1
-
-_LIFECYCLES = frozenset({"ALTER", "CREATE", "DROP", "OVERWRITE", "RENAME", "TRUNCATE"})
-
-#: Reads one facet into its register's value; appends what it had to leave out, raises `SloppyError`
-#: where nothing is left.
-_Reader = Callable[[dict[str, Any], list[str]], Any]
+_PLACES: dict[Role, Place] = {"inputFacets": "input", "outputFacets": "output"}
 
 
-def run_registers(run: Mapping[str, Any], notes: list[str]) -> Registers:
+class Body(NamedTuple):
+    """A facet as it was sent: canonical JSON, and the digest (16 bytes) of that."""
+
+    digest: bytes
+    json: bytes
+
+
+#: The facets of a job or a dataset by name; `None` is a tombstone.
+Stated = dict[str, Body | None]
+
+
+@dataclass(slots=True)
+class Said:
+    """What an event says besides its registers: bodies by digest, and notes on facets that were ignored."""
+
+    schemas: Schemas = field(default_factory=dict)
+    columns: Columns = field(default_factory=dict)
+    notes: list[str] = field(default_factory=list)
+
+
+class _Reading(NamedTuple):
+    """What one facet says, which depends on its body alone."""
+
+    registers: Registers
+    problems: tuple[str, ...]
+    schemas: Schemas
+    columns: Columns
+
+
+#: What facets of datasets and jobs say, by place, name and digest: producers repeat them from run to run.
+_READ: Remembered[tuple[Place, str, bytes], _Reading] = Remembered(most_bytes=16 * 1024 * 1024)
+
+
+def run_registers(run: Mapping[str, Any], said: Said) -> Registers:
     """Return the registers that the facets of an event's run write."""
-    registers = _read(run.get("facets"), "/run/facets", _RUN_FACETS, notes)
+    registers = _registers_at("run", run.get("facets"), "/run/facets", said)
     legacy = registers.pop("legacy_parent", None)
     if legacy is not None:
         registers.setdefault("parent", legacy)
     return registers
 
 
-def job_registers(job: Mapping[str, Any], notes: list[str]) -> Registers:
-    """Return the registers that the facets of an event's job write."""
-    return _read(job.get("facets"), "/job/facets", _JOB_FACETS, notes)
+def job_registers(job: Mapping[str, Any], said: Said) -> tuple[Registers, Stated]:
+    """Return the registers that the facets of an event's job write, and the facets."""
+    return _stated_at("job", job.get("facets"), "/job/facets", said)
 
 
 def dataset_registers(
-    dataset: Mapping[str, Any], pointer: str, role: Role | None, schemas: Schemas, notes: list[str]
-) -> Registers:
-    """Return the registers that a dataset's facets write, its role's too; `schemas` gets its fields."""
-    registers = _read(dataset.get("facets"), f"{pointer}/facets", _DATASET_FACETS, notes)
-    fields = registers.get("schema")
-    if fields is not None:
-        digest = digest_of(canonical_form(fields)).hex()
-        schemas[digest] = fields
-        registers["schema"] = digest
+    dataset: Mapping[str, Any], pointer: str, role: Role | None, said: Said
+) -> tuple[Registers, Stated]:
+    """Return the registers that a dataset's facets write, its role's too, and the facets without its role's."""
+    registers, stated = _stated_at("dataset", dataset.get("facets"), f"{pointer}/facets", said)
     if role is not None and dataset.get(role):
-        registers |= _read(dataset[role], f"{pointer}/{role}", _ROLE_FACETS[role], notes)
+        registers |= _registers_at(_PLACES[role], dataset[role], f"{pointer}/{role}", said)
+    return registers, stated
+
+
+def facets_in(facets: Any) -> Mapping[str, dict[str, Any]]:
+    """Return those facets of an event's part that are objects, as a facet must be."""
+    if type(facets) is not dict:
+        return {}
+    return {name: facet for name, facet in facets.items() if type(facet) is dict}
+
+
+def is_deleted(facet: Mapping[str, Any]) -> bool:
+    """Whether the facet says that it holds no longer."""
+    return facet.get("_deleted") is True
+
+
+def _registers_at(place: Place, facets: Any, pointer: str, said: Said) -> Registers:
+    """Return the registers of facets that are not kept as they were sent."""
+    registers: Registers = {}
+    rules = rules_of(place)
+    for name, facet in _objects(facets, pointer, said):
+        rule = rules.get(name)
+        if rule is None or not rule.registers:
+            continue
+        if is_deleted(facet):
+            registers.update((register, None) for register, _ in rule.registers)
+        else:
+            _take(_read(rule, facet), registers, f"{pointer}/{name}", said)
     return registers
 
 
-def _read(
-    facets: Any, pointer: str, readers: Mapping[str, tuple[str, _Reader]], notes: list[str]
-) -> Registers:
-    if facets is None:
-        return {}
-    if type(facets) is not dict:
-        notes.append(f"{pointer}: expected an object")
-        return {}
+def _stated_at(place: Place, facets: Any, pointer: str, said: Said) -> tuple[Registers, Stated]:
+    """Return the registers of facets that are kept as they were sent, and the facets."""
     registers: Registers = {}
+    stated: Stated = {}
+    rules = rules_of(place)
+    for name, facet in _objects(facets, pointer, said):
+        rule = rules.get(name)
+        if is_deleted(facet):
+            stated[name] = None
+            if rule is not None:
+                registers.update((register, None) for register, _ in rule.registers)
+            continue
+        json = canonical_form(facet)
+        digest = digest_of(json)
+        stated[name] = Body(digest, json)
+        if rule is not None and rule.registers:
+            reading = _READ.get((place, name, digest))
+            if reading is None:
+                reading = _read(rule, facet)
+                _READ.put((place, name, digest), reading, len(json))
+            _take(reading, registers, f"{pointer}/{name}", said)
+    return registers, stated
+
+
+def _objects(facets: Any, pointer: str, said: Said) -> list[tuple[str, dict[str, Any]]]:
+    """Return the facets by name, without those that are none."""
+    if facets is None:
+        return []
+    if type(facets) is not dict:
+        said.notes.append(f"{pointer}: expected an object")
+        return []
+    found = []
     for name, facet in facets.items():
-        entry = readers.get(name)
-        if entry is None or facet is None:
-            continue
-        register, read = entry
-        if type(facet) is not dict:
-            notes.append(f"{pointer}/{name}: expected an object")
-            continue
-        if facet.get("_deleted") is True:
-            registers[register] = None
-            continue
-        problems: list[str] = []
+        if type(facet) is dict:
+            found.append((name, facet))
+        elif facet is not None:
+            said.notes.append(f"{pointer}/{name}: expected an object")
+    return found
+
+
+def _take(reading: _Reading, registers: Registers, pointer: str, said: Said) -> None:
+    registers.update(reading.registers)
+    said.schemas.update(reading.schemas)
+    said.columns.update(reading.columns)
+    said.notes.extend(f"{pointer}: {problem}" for problem in reading.problems)
+
+
+def _read(rule: FacetRule, facet: dict[str, Any]) -> _Reading:
+    problems: list[str] = []
+    reading = _Reading({}, (), {}, {})
+    for register, read in rule.registers:
         try:
-            registers[register] = read(facet, problems)
+            reading.registers[register] = _kept(register, read(facet, problems), reading)
         except SloppyError as exc:
             problems.append(str(exc))
-        notes.extend(f"{pointer}/{name}: {problem}" for problem in problems)
-    return registers
+    return reading._replace(problems=tuple(problems))
 
 
-def _parent(facet: dict[str, Any], problems: list[str]) -> list[Any]:
-    """[[run id, whether it was derived, namespace, name], the same of the root or null]."""
-    root = facet.get("root")
-    root_run = None
-    if root is not None:
-        try:
-            root_run = _run_of_job(root)
-        except SloppyError as exc:
-            problems.append(f"root: {exc}")
-    return [_run_of_job(facet), root_run]
-
-
-def _run_of_job(value: Any) -> list[Any]:
-    if type(value) is not dict or type(value.get("run")) is not dict:
-        raise SloppyError("expected an object with run and job")
-    namespace, name = key_of(value.get("job"))
-    run_id, derived = run_uuid(text_of(value["run"].get("runId"), "runId"), JobKey(namespace, name))
-    return [str(run_id), derived, namespace, name]
-
-
-def _nominal(facet: dict[str, Any], problems: list[str]) -> list[int | None]:
-    """[start, end or null] in microseconds from `times.FIRST_INSTANT`."""
-    start = _microseconds(text_of(facet.get("nominalStartTime"), "nominalStartTime"))
-    end = facet.get("nominalEndTime")
-    if end is None:
-        return [start, None]
-    try:
-        return [start, _microseconds(text_of(end, "nominalEndTime"))]
-    except SloppyError as exc:
-        problems.append(f"nominalEndTime: {exc}")
-        return [start, None]
-
-
-def _microseconds(text: str) -> int:
-    try:
-        return microseconds_of(parse_time(text))
-    except ValueError as exc:
-        raise SloppyError(str(exc)) from exc
-
-
-def _error(facet: dict[str, Any], _: list[str]) -> str:
-    return text_of(facet.get("message"), "message")[:MAX_TEXT]
-
-
-def _extraction_error(facet: dict[str, Any], _: list[str]) -> bool | None:
-    """Whether something could not be extracted; the facet may also report that all tasks went well."""
-    return None if facet.get("failedTasks") == 0 and not facet.get("errors") else True
-
-
-def _job_type(facet: dict[str, Any], _: list[str]) -> list[str | None]:
-    """[processing type, integration, job type], each null where it is no text."""
-    values = (facet.get(name) for name in ("processingType", "integration", "jobType"))
-    return [value if isinstance(value, str) else None for value in values]
-
-
-def _description(facet: dict[str, Any], _: list[str]) -> str:
-    return text_of(facet.get("description"), "description")[:MAX_TEXT]
-
-
-def _fields(facet: dict[str, Any], problems: list[str]) -> list[Any] | None:
-    """The fields as they were sent, nested ones within; none at all is a tombstone."""
-    return _named_fields(list_of(facet.get("fields"), "fields"), "fields", problems) or None
-
-
-def _named_fields(fields: list[Any], pointer: str, problems: list[str]) -> list[Any]:
-    """Return the fields without those, at any level, that have no name: whoever reads them may rely on it."""
-    named: list[Any] = []
-    changed = False
-    for index, field in enumerate(fields):
-        if type(field) is not dict or type(field.get("name")) is not str or not field["name"]:
-            problems.append(f"{pointer}/{index}: expected an object with a name")
-            changed = True
-            continue
-        nested = field.get("fields")
-        if nested:
-            try:
-                kept = _named_fields(list_of(nested, "fields"), f"{pointer}/{index}/fields", problems)
-            except SloppyError as exc:
-                problems.append(f"{pointer}/{index}: {exc}")
-                kept = []
-            if kept is not nested:
-                field = field | {"fields": kept}  # noqa: PLW2901  # the field that is kept
-                changed = True
-        named.append(field)
-    return named if changed else fields
-
-
-def _version(facet: dict[str, Any], _: list[str]) -> str:
-    value = facet.get("datasetVersion")
-    if type(value) is int:
-        return str(value)
-    return text_of(value, "datasetVersion")
-
-
-def _lifecycle(facet: dict[str, Any], problems: list[str]) -> list[str | None]:
-    """[state, namespace and name before a RENAME or twice null]."""
-    state = text_of(facet.get("lifecycleStateChange"), "lifecycleStateChange").upper()
-    if state not in _LIFECYCLES:
-        raise SloppyError(f"expected one of {', '.join(sorted(_LIFECYCLES))}")
-    if state != "RENAME" or facet.get("previousIdentifier") is None:
-        return [state, None, None]
-    try:
-        return [state, *key_of(facet["previousIdentifier"])]
-    except SloppyError as exc:
-        problems.append(f"previousIdentifier: {exc}")
-        return [state, None, None]
-
-
-def _symlinks(facet: dict[str, Any], problems: list[str]) -> list[list[str]] | None:
-    """[[namespace, name, type], …] in the producer's order, each once."""
-    identifiers: dict[tuple[str, str, str], None] = {}
-    for index, identifier in enumerate(list_of(facet.get("identifiers"), "identifiers")):
-        try:
-            namespace, name = key_of(identifier)
-        except SloppyError as exc:
-            problems.append(f"identifiers/{index}: {exc}")
-            continue
-        kind = identifier.get("type")
-        identifiers[namespace, name, kind.upper() if isinstance(kind, str) else ""] = None
-    return [list(identifier) for identifier in identifiers] or None
-
-
-def _statistics(facet: dict[str, Any], problems: list[str]) -> list[int | None]:
-    """[rows, bytes, files], each null where unknown."""
-    return [_count(facet.get(name), name, problems) for name in ("rowCount", "size", "fileCount")]
-
-
-def _count(value: Any, name: str, problems: list[str]) -> int | None:
-    if isinstance(value, float) and value.is_integer():
-        value = int(value)
-    if type(value) is int and 0 <= value <= _MAX_COUNT:
-        return value
-    if value is not None:
-        problems.append(f"{name}: expected a count")
-    return None
-
-
-def _partition(facet: dict[str, Any], _: list[str]) -> str | None:
-    """The partition that was read or written, where it is exactly one; several change the dataset as a whole.
-
-    Its name is the producer's identifier, else `dimension=value` sorted and joined by slashes, as in Hive.
-    """
-    condition = facet.get("outputCondition") or facet.get("inputCondition")
-    if type(condition) is not dict or condition.get("type") != "partition":
+def _kept(register: str, value: Any, reading: _Reading) -> Any:
+    """Return the value as a register holds it: what is large by digest, with its body in the reading."""
+    if value is None:
         return None
-    partitions = list_of(condition.get("partitions"), "partitions")
-    if len(partitions) != 1:
-        return None
-    if type(partitions[0]) is not dict:
-        raise SloppyError("expected a partition with dimensions")
-    identifier, dimensions = partitions[0].get("identifier"), partitions[0].get("dimensions")
-    if isinstance(identifier, str) and identifier:
-        return identifier
-    if type(dimensions) is not dict or not dimensions:
-        raise SloppyError("expected a partition with dimensions")
-    return "/".join(f"{_escaped(name)}={_escaped(value)}" for name, value in sorted(dimensions.items()))
-
-
-def _escaped(value: Any) -> str:
-    text = value if isinstance(value, str) else canonical_form(value).decode()
-    return quote(text, safe=" :-_.,+@", encoding="utf-8")
-
-
-_RUN_FACETS: dict[str, tuple[str, _Reader]] = {
-    "parent": ("parent", _parent),
-    # The parent facet's older name; old producers still send it.
-    "parentRun": ("legacy_parent", _parent),
-    "nominalTime": ("nominal", _nominal),
-    "errorMessage": ("error", _error),
-    "extractionError": ("extraction_error", _extraction_error),
-}
-_JOB_FACETS: dict[str, tuple[str, _Reader]] = {
-    "jobType": ("job_type", _job_type),
-    "documentation": ("description", _description),
-    "lineage": ("lineage", lineage_entries),
-}
-_DATASET_FACETS: dict[str, tuple[str, _Reader]] = {
-    "schema": ("schema", _fields),
-    "version": ("version", _version),
-    "lifecycleStateChange": ("lifecycle", _lifecycle),
-    "symlinks": ("symlinks", _symlinks),
-    "documentation": ("description", _description),
-    "lineage": ("lineage", lineage_sources),
-}
-_ROLE_FACETS: dict[Role, dict[str, tuple[str, _Reader]]] = {
-    "inputFacets": {"inputStatistics": ("statistics", _statistics), "subset": ("partition", _partition)},
-    "outputFacets": {"outputStatistics": ("statistics", _statistics), "subset": ("partition", _partition)},
-}
+    match register:
+        case "schema":
+            digest = digest_of(canonical_form(value)).hex()
+            reading.schemas[digest] = value
+            return digest
+        case "columns" | "lineage_columns":
+            reading.columns[value.digest] = value
+            return value.digest
+        case "entry_columns":
+            reading.columns.update((lineage.digest, lineage) for _, _, lineage in value)
+            return [[namespace, name, lineage.digest] for namespace, name, lineage in value]
+        case _:
+            return value

@@ -7,12 +7,12 @@
     run.encode() -> bytes                JSON; MergedRun.decode(run.encode()) == run, and equal runs encode equally
 
     .state .job .has_complete .complete_time .disputed .started_at .ended_at .last_event_at .parent
-    .error_message .extraction_error .nominal_start .nominal_end .job_lineage
+    .error_message .extraction_error .nominal_start .nominal_end .job_lineage .job_columns .column_digests
     .inputs .outputs (dict[DatasetKey, DatasetReference])
 
 Everything is a register: a value with the order of the event that wrote it, of which the greatest wins. A
-merge keeps the greater of each two registers, so its laws are those of the maximum. Schemas stand in it by
-digest only; their fields are in `RunEvent.schemas` of the event that brought them.
+merge keeps the greater of each two registers, so its laws are those of the maximum. Schemas and lineage of columns
+stand in it by digest only; the bodies are in `schemas` and `columns` of the event that brought them.
 """
 
 from collections.abc import Mapping
@@ -24,7 +24,7 @@ import orjson
 
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.envelope import EventType
-from catalog.openlineage.events import DatasetReference, Order, Parent, RunEvent, time_of
+from catalog.openlineage.events import COLUMN_REGISTERS, DatasetReference, Order, Parent, RunEvent, time_of
 from catalog.openlineage.facets import Registers
 from catalog.openlineage.times import instant_at
 
@@ -158,6 +158,21 @@ class MergedRun:
     def job_lineage(self) -> list[list[Any]] | None:
         """The entries of the job's lineage facet (`explicit.lineage_entries`)."""
         return self._job_value("lineage")  # type: ignore[no-any-return]  # `explicit` wrote it
+
+    @property
+    def job_columns(self) -> list[list[str]]:
+        """What the job's lineage facet says of columns: namespace and name of each dataset, and the digest."""
+        return self._job_value("entry_columns") or []
+
+    @property
+    def column_digests(self) -> set[str]:
+        """The digests of everything that is said of columns of outputs."""
+        found = {digest for _, _, digest in self.job_columns}
+        for registers in self.output_registers.values():
+            for name in COLUMN_REGISTERS:
+                if name in registers and (digest := registers[name][1]) is not None:
+                    found.add(digest)
+        return found
 
     @property
     def inputs(self) -> dict[DatasetKey, DatasetReference]:

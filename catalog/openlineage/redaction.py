@@ -1,4 +1,4 @@
-"""Secrets that events bring by accident: those within their texts, and values at configured paths.
+"""Secrets that events bring by accident: those within their texts, environment variables, values at configured paths.
 
 Each is replaced by `MARK` before anything is stored, wherever it stands, names included; the same secret in
 two events leaves the same redacted name, so that lineage still joins. What `catalog.redaction` does not
@@ -13,9 +13,13 @@ from catalog.openlineage.pointer import pointer_to, segments_of
 from catalog.redaction import MARK, may_hold_secret, redact_text
 
 
+#: The values of environment variables hold secrets as often as not, under names that nobody can foresee.
+_ENVIRONMENT = ("run", "facets", "environmentVariables", "environmentVariables", "*", "value")
+
+
 @dataclass(frozen=True, slots=True)
 class Redactor:
-    """Redacts passwords everywhere, and whatever stands at the configured paths."""
+    """Redacts passwords everywhere, the values of environment variables, and what stands at configured paths."""
 
     paths: tuple[tuple[str, ...], ...] = ()
 
@@ -33,6 +37,8 @@ class Redactor:
         found: set[str] = set()
         for path in self.paths:
             value = _without_path(value, path, (), found)
+        if b'"environmentVariables"' in canonical:
+            value = _without_path(value, _ENVIRONMENT, (), found)
         if may_hold_secret(canonical):
             value = _without_secrets(value, (), found)
         return value, tuple(sorted(found))

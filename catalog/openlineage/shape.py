@@ -1,6 +1,7 @@
 """The lineage of a job, of tables and of columns, as one run or JobEvent states it.
 
-    shape_of(source, *, partial=False) -> Shape | None      source: MergedRun or JobEvent
+    shape_of(source, columns, *, partial=False) -> Shape | None      source: MergedRun or JobEvent
+    definition_of(event, columns) -> (JobKey, Shape) | None           what a DatasetEvent says of its dataset
 
 Without a `lineage` facet every input is taken to feed every output. Where one is present (on an output, or on
 the job with entries) that product is not assumed: an output has exactly the sources that are stated for it,
@@ -11,15 +12,16 @@ change it. That such a change makes no version is another matter (`DatasetRefere
 """
 
 import hashlib
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any, assert_never
 
 import orjson
 
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.columns import ColumnLineage
-from catalog.openlineage.events import DatasetLineage, JobEvent
+from catalog.openlineage.definition import definition_job
+from catalog.openlineage.events import DatasetEvent, DatasetLineage, DatasetReference, JobEvent
 from catalog.openlineage.merge import MergedRun
 
 
@@ -113,8 +115,14 @@ class Shape:
         )
 
 
-def shape_of(source: MergedRun | JobEvent, *, partial: bool = False) -> Shape | None:
-    """Return what a run or a JobEvent says about its job's lineage.
+#: Gives the lineage of columns with a digest.
+ColumnsOf = Callable[[str], ColumnLineage]
+
+
+def shape_of(
+    source: MergedRun | JobEvent, columns: ColumnsOf | None = None, *, partial: bool = False
+) -> Shape | None:
+    """Return what a run or a JobEvent says about its job's lineage; without `columns`, that of tables alone.
 
     `None` where it names no dataset, or where the producer could not extract all of it: what it does not name
     may still hold, so such a run closes no edge. `partial=True` returns what there is in those cases too, for
@@ -124,31 +132,72 @@ def shape_of(source: MergedRun | JobEvent, *, partial: bool = False) -> Shape | 
         case MergedRun():
             if source.extraction_error and not partial:
                 return None
-            outputs = {key: dataset.lineage for key, dataset in source.outputs.items()}
+            outputs = source.outputs
             shape = _shape(source.job, source.input_registers, outputs, source.job_lineage)
+            entries = source.job_columns
         case JobEvent():
-            outputs = {dataset.key: dataset.lineage for dataset in source.outputs}
+            outputs = {dataset.key: dataset for dataset in source.outputs}
             inputs = (dataset.key for dataset in source.inputs)
             shape = _shape(source.job, inputs, outputs, source.job_facets.get("lineage"))
+            entries = source.job_facets.get("entry_columns") or []
         case _:
             assert_never(source)
+    if columns is not None:
+        shape = _with_columns(shape, outputs.values(), entries, columns)
     names_datasets = bool(shape.inputs or shape.outputs)
     return shape if names_datasets or (partial and shape.flows) else None
+
+
+def definition_of(event: DatasetEvent, columns: ColumnsOf) -> tuple[JobKey, Shape] | None:
+    """Return what a DatasetEvent says its dataset is made of, None where it says nothing of that.
+
+    No job that runs is known to make it so (it is a view, or somebody wrote down where it comes from), so the
+    lineage is that of a job which stands for the dataset's definition. An event that deletes its facets says
+    that nothing is known any more.
+    """
+    if not event.defines:
+        return None
+    dataset = event.dataset
+    job = definition_job(dataset.key)
+    if dataset.lineage is None and not dataset.columns:
+        return job, Shape((), (), ())
+    shape = _with_columns(_shape(job, (), {dataset.key: dataset}, []), [dataset], [], columns)
+    # Where only columns are told of, their datasets are what the dataset is made of.
+    sources = {*shape.inputs, *(key for _, lineage in shape.columns for key in lineage.sources)}
+    flows = tuple(replace(flow, inputs=tuple(sorted(sources))) for flow in shape.flows or ())
+    return job, replace(shape, inputs=tuple(sorted(sources)), flows=flows)
+
+
+def _with_columns(
+    shape: Shape, outputs: Iterable[DatasetReference], entries: Iterable[list[str]], columns: ColumnsOf
+) -> Shape:
+    """Return the shape with what outputs and entries of the job say of columns, together where both do."""
+    found: dict[DatasetKey, ColumnLineage] = {}
+    told = [(dataset.key, digest) for dataset in outputs for digest in dataset.columns]
+    told += [(DatasetKey(namespace, name), digest) for namespace, name, digest in entries]
+    for key, digest in told:
+        lineage = columns(digest)
+        found[key] = found[key].merge(lineage) if key in found else lineage
+    return replace(shape, columns=tuple(sorted(found.items(), key=_dataset_of))) if found else shape
+
+
+def _dataset_of(item: tuple[DatasetKey, ColumnLineage]) -> DatasetKey:
+    return item[0]
 
 
 def _shape(
     own_job: JobKey,
     inputs: Iterable[DatasetKey],
-    outputs: Mapping[DatasetKey, DatasetLineage | None],
+    outputs: Mapping[DatasetKey, DatasetReference],
     entries: list[list[Any]] | None,
 ) -> Shape:
-    if entries is None and not any(outputs.values()):
+    if entries is None and all(dataset.lineage is None for dataset in outputs.values()):
         return Shape(tuple(sorted(inputs)), tuple(sorted(outputs)), None)
     targets: dict[DatasetKey, _Sources] = {key: _Sources() for key in outputs}
     job_targets: dict[JobKey, _Sources] = {}
-    for key, lineage in outputs.items():
-        if lineage is not None:
-            targets[key].add(lineage, own_job)
+    for key, dataset in outputs.items():
+        if dataset.lineage is not None:
+            targets[key].add(dataset.lineage, own_job)
     for kind, namespace, name, sources in entries or ():
         lineage = DatasetLineage.of(sources)
         if kind == "DATASET":

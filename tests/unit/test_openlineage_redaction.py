@@ -60,28 +60,23 @@ def test_integers_beyond_64_bits_survive_redaction() -> None:
     assert f"[{2**70},".encode() in receive_event(body, LIMITS).body
 
 
-ENVIRONMENT = {"environmentVariables": [{"name": "A", "value": "1"}, {"name": "B", "value": {"deep": 2}}]}
+VARIABLES = [{"name": "A", "value": "1"}, {"name": "B", "value": {"deep": 2}}]
 
 
 @pytest.mark.parametrize(
     ("path", "redactions"),
     [
-        (
-            "/run/facets/environmentVariables/environmentVariables/*/value",
-            [f"/run/facets/environmentVariables/environmentVariables/{index}/value" for index in (0, 1)],
-        ),
-        ("/run/facets/*/environmentVariables/1", ["/run/facets/environmentVariables/environmentVariables/1"]),
-        ("/run/facets/environmentVariables", ["/run/facets/environmentVariables"]),
+        ("/run/facets/custom/secrets/*/value", [f"/run/facets/custom/secrets/{index}/value" for index in (0, 1)]),
+        ("/run/facets/*/secrets/1", ["/run/facets/custom/secrets/1"]),
+        ("/run/facets/custom", ["/run/facets/custom"]),
         ("/a~1b~0", ["/a~1b~0"]),
         ("/run/facets/other/*", []),
         ("/producer/*", []),
-        ("/run/facets/environmentVariables/environmentVariables/7", []),
+        ("/run/facets/custom/secrets/7", []),
     ],
 )
 def test_configured_paths_are_redacted(path: str, redactions: list[str]) -> None:
-    event: Any = run_event(
-        run={"runId": RUN_ID, "facets": {"environmentVariables": ENVIRONMENT}}, **{"a/b~": "x"}
-    )
+    event: Any = run_event(run={"runId": RUN_ID, "facets": {"custom": {"secrets": VARIABLES}}}, **{"a/b~": "x"})
     before = orjson.dumps(event)
     redactor = Redactor.at([path])
 
@@ -90,6 +85,19 @@ def test_configured_paths_are_redacted(path: str, redactions: list[str]) -> None
     assert list(result.redactions) == redactions
     assert (result.body == before) is (not redactions)
     assert receive_event(result.body, LIMITS, redactor=redactor).redactions == ()
+
+
+def test_values_of_environment_variables_are_redacted_whatever_is_configured() -> None:
+    facet = {"environmentVariables": VARIABLES}
+    event = run_event(run={"runId": RUN_ID, "facets": {"environmentVariables": facet}})
+
+    result = receive_event(orjson.dumps(event), LIMITS)
+
+    pointer = "/run/facets/environmentVariables/environmentVariables"
+    assert result.redactions == (f"{pointer}/0/value", f"{pointer}/1/value")
+    kept = orjson.loads(result.body)["run"]["facets"]["environmentVariables"]["environmentVariables"]
+    assert kept == [{"name": "A", "value": "[redacted]"}, {"name": "B", "value": "[redacted]"}]
+    assert receive_event(result.body, LIMITS).redactions == ()
 
 
 def test_pointers_hold_no_secrets_either() -> None:
