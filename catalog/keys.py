@@ -63,23 +63,39 @@ class NodeId:
     kind: str
     rest: str
 
-    KINDS = ("dataset", "job", "run")
+    KINDS = ("dataset", "job", "run", "datasetField")
 
     @classmethod
     def parse(cls, text: str) -> "NodeId":
         """Split off the kind; raise `InvalidNodeId` where it is unknown or nothing follows it."""
         kind, _, rest = text.partition(":")
         if kind not in cls.KINDS or not rest or (kind != "run" and ":" not in rest):
-            message = f"expected dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID, found {text!r}"
+            message = (
+                "expected dataset:NAMESPACE:NAME, job:NAMESPACE:NAME, datasetField:NAMESPACE:NAME:FIELD or run:UUID,"
+                f" found {text!r}"
+            )
             raise InvalidNodeId(message[:500])
         return cls(kind, rest)
 
-    def candidates(self) -> list[tuple[str, str]]:
-        """Every (namespace, name) that this may mean, the longest namespace first; at most 64."""
+    def candidates(self) -> list[tuple[str, ...]]:
+        """Every (namespace, name), of a field (namespace, name, field), that this may mean; at most 64.
+
+        The longest namespace comes first, of equally long ones that with the longest name of the dataset.
+        """
         parts = self.rest.split(":")
-        cuts = range(len(parts) - 1, 0, -1)
-        pairs = [(":".join(parts[:cut]), ":".join(parts[cut:])) for cut in cuts]
-        return [(namespace, name) for namespace, name in pairs if namespace and name][:64]
+        last = len(parts)
+        if self.kind == "datasetField":
+            cuts = [(cut, other) for cut in range(last - 2, 0, -1) for other in range(last - 1, cut, -1)]
+        else:
+            cuts = [(cut, last) for cut in range(last - 1, 0, -1)]
+        found = []
+        for cut, other in cuts:
+            names = [":".join(parts[:cut]), ":".join(parts[cut:other])]
+            if self.kind == "datasetField":
+                names.append(":".join(parts[other:]))
+            if all(names):
+                found.append(tuple(names))
+        return found[:64]
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.rest}"

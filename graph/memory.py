@@ -27,7 +27,7 @@ from graph.digest import graph_digest
 from graph.intervals import Point, coalesce, tile
 from graph.mentions import mentions
 from graph.model import Direction, EdgeKind, HeldEdge, JobsBeside, Lineage, Node, NodeKind, Span, Vertex, Want
-from graph.reference import ReferenceWalk, answer, beside
+from graph.reference import ReferenceWalk, answer, beside, field_aliases
 from graph.steps import ShapeEdge, shape_edges
 
 PointKey = tuple[dt.datetime, uuid.UUID]
@@ -47,7 +47,7 @@ class MemoryGraph:
     def apply(self, observations: Sequence[Observation]) -> None:
         """Make the observations true; an older one of the same identity changes nothing."""
         for observation in observations:
-            self._nodes.update(Node.of(key) for key in mentions(observation.observed))
+            self._nodes.update(mentions(observation.observed))
             self._remember(observation.sequence, observation.observed)
             self._position = max(self._position, observation.position)
 
@@ -95,7 +95,7 @@ class MemoryGraph:
                 spans[edge].append(span)
         for edge, held in spans.items():
             for span in coalesce(held):
-                yield HeldEdge(edge.kind, Node.of(job), edge.origin, edge.destination, span)
+                yield HeldEdge(edge.kind, Node.of(job), edge.origin, edge.destination, span, edge.type)
 
     def digest(self) -> bytes:
         """Return 16 bytes that are equal for equal graphs."""
@@ -105,7 +105,7 @@ class MemoryGraph:
         """Return the stored node that the id names, that with the longest namespace if there are several."""
         if node_id.kind not in set(NodeKind):
             return None
-        candidates = [Node(NodeKind(node_id.kind), *pair) for pair in node_id.candidates()]
+        candidates = [Node(NodeKind(node_id.kind), *names) for names in node_id.candidates()]
         return next((node for node in candidates if node in self._nodes), None)
 
     def lineage(
@@ -124,6 +124,7 @@ class MemoryGraph:
         if start is None:
             raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])
         current = [edge for edge in self.edges() if edge.span.end is None]
+        current += field_aliases(self._nodes, current)
         ways = {
             Direction.UPSTREAM: [Direction.UPSTREAM],
             Direction.DOWNSTREAM: [Direction.DOWNSTREAM],

@@ -3,15 +3,20 @@
 A job whose events say which input feeds which output (the `lineage` facet) has hidden steps, one for each
 such flow, so that a walk from one of its inputs reaches only what that input feeds. Steps are shown as their
 job.
+
+Fields of datasets are nodes of their own, and walks between them never meet those between datasets: what a job
+derives from which field stands in edges from field to field, and what every field of an output depends on (a filter,
+a join) goes through a column step of the job.
 """
 
 import datetime as dt
+import uuid
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 from typing import NamedTuple
 
-from catalog.keys import DatasetKey, JobKey
+from catalog.keys import DatasetKey, JobKey, digest_uuid
 
 
 class NodeKind(StrEnum):
@@ -19,6 +24,7 @@ class NodeKind(StrEnum):
 
     DATASET = "dataset"
     JOB = "job"
+    FIELD = "datasetField"
 
 
 class EdgeKind(StrEnum):
@@ -34,10 +40,17 @@ class EdgeKind(StrEnum):
     PARENT = "parent"
     #: Both names mean one dataset; lineage crosses from one to the other at no distance.
     ALIAS = "alias"
+    #: The job makes the field from the field, or by way of one of its column steps.
+    DERIVES = "derives"
+    #: The job says of which columns it makes the dataset.
+    COLUMNS = "columns"
 
 
 #: The kinds of edge along which data moves, so that a walk takes them.
-CARRIES_DATA = frozenset(EdgeKind) - {EdgeKind.PARENT}
+CARRIES_DATA = frozenset(EdgeKind) - {EdgeKind.PARENT, EdgeKind.COLUMNS}
+
+#: Steps of a job from this number on are between columns; a walk from the job itself begins at none of them.
+COLUMN_STEPS = 1 << 19
 
 
 class Node(NamedTuple):
@@ -46,17 +59,35 @@ class Node(NamedTuple):
     kind: NodeKind
     namespace: str
     name: str
+    #: Of a field: its name in the dataset that namespace and name say, nested ones joined by dots; else empty.
+    field: str = ""
 
     @property
     def id(self) -> str:
         """The node id in Marquez's form."""
-        return f"{self.kind}:{self.namespace}:{self.name}"
+        plain = f"{self.kind}:{self.namespace}:{self.name}"
+        return f"{plain}:{self.field}" if self.field else plain
+
+    @property
+    def key(self) -> uuid.UUID:
+        """The identity of its row; that of a dataset or a job is the same everywhere."""
+        return digest_uuid(*(self if self.field else self[:3]))
+
+    @property
+    def dataset(self) -> "Node":
+        """The dataset of a field."""
+        return Node(NodeKind.DATASET, self.namespace, self.name)
 
     @classmethod
     def of(cls, key: DatasetKey | JobKey) -> "Node":
         """Return the node that the key names."""
         kind = NodeKind.DATASET if isinstance(key, DatasetKey) else NodeKind.JOB
         return cls(kind, key.namespace, key.name)
+
+    @classmethod
+    def of_field(cls, dataset: DatasetKey, field: str) -> "Node":
+        """Return the node of a field."""
+        return cls(NodeKind.FIELD, dataset.namespace, dataset.name, field)
 
 
 class Edge(NamedTuple):
@@ -92,7 +123,7 @@ class HeldEdge(NamedTuple):
     origin: Vertex
     destination: Vertex
     span: Span
-    #: The property of an alias; empty for every other kind.
+    #: Of an alias its type; of a derivation the transformations as JSON (`transformations_of`); else empty.
     type: str = ""
 
 

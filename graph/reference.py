@@ -7,12 +7,14 @@ Limit: the nodes in the order (rank, node id) are kept up to `max_nodes`. A vert
 kept and its rank is not beyond that of the first node left out.
 """
 
+import datetime as dt
 import heapq
 from collections import defaultdict
 from collections.abc import Collection, Sequence
 
 from graph.model import (
     CARRIES_DATA,
+    COLUMN_STEPS,
     Beside,
     Completeness,
     Direction,
@@ -22,6 +24,7 @@ from graph.model import (
     Incomplete,
     Lineage,
     Node,
+    Span,
     Vertex,
     Want,
 )
@@ -44,8 +47,8 @@ class ReferenceWalk:
             if direction is Direction.UPSTREAM or alias:
                 self.neighbours[pair[1]].add((pair[0], alias))
         vertices = {vertex for edge in self.edges for vertex in (edge.origin, edge.destination)}
-        # A walk from a job starts at every step of it.
-        steps = {vertex for vertex in vertices if vertex.node == start}
+        # A walk from a job starts at every step of it, but for those between columns.
+        steps = {vertex for vertex in vertices if vertex.node == start and vertex.step < COLUMN_STEPS}
         self.ranks = self._rank({Vertex(start)} | steps, depth)
 
     def _rank(self, starts: Collection[Vertex], depth: int) -> dict[Vertex, Rank]:
@@ -62,6 +65,27 @@ class ReferenceWalk:
                 if onward[0] <= depth:
                     heapq.heappush(waiting, (onward, neighbour))
         return ranks
+
+
+def field_aliases(nodes: Collection[Node], edges: Collection[HeldEdge]) -> list[HeldEdge]:
+    """Return an alias between every two fields of one name whose datasets are names of one dataset."""
+    other_names: dict[Node, set[Node]] = defaultdict(set)
+    aliases = [edge for edge in edges if edge.kind is EdgeKind.ALIAS]
+    for edge in aliases:
+        here, there = edge.origin.node, edge.destination.node
+        joined = {here, there} | other_names[here] | other_names[there]
+        for name in joined:
+            other_names[name] = joined
+    found = []
+    for field in (node for node in nodes if node.field):
+        others = {Node(field.kind, *name[1:3], field.field) for name in other_names[field.dataset]}
+        span = Span(dt.datetime.min.replace(tzinfo=dt.UTC), None)
+        found += [
+            HeldEdge(EdgeKind.ALIAS, field, Vertex(field), Vertex(other), span)
+            for other in others.intersection(nodes)
+            if field.id < other.id
+        ]
+    return found
 
 
 def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, position: int) -> Lineage:

@@ -2,9 +2,12 @@
 
 from typing import NamedTuple
 
+import orjson
+
 from catalog.keys import DatasetKey, JobKey
+from catalog.openlineage.columns import ColumnLineage, ColumnSource, Transformation
 from catalog.openlineage.shape import Flow, Shape
-from graph.model import EdgeKind, Node, Vertex
+from graph.model import COLUMN_STEPS, EdgeKind, Node, Vertex
 
 
 class ShapeEdge(NamedTuple):
@@ -13,6 +16,8 @@ class ShapeEdge(NamedTuple):
     kind: EdgeKind
     origin: Vertex
     destination: Vertex
+    #: As in `HeldEdge`.
+    type: str = ""
 
 
 def shape_edges(job: JobKey, shape: Shape) -> frozenset[ShapeEdge]:
@@ -22,14 +27,46 @@ def shape_edges(job: JobKey, shape: Shape) -> frozenset[ShapeEdge]:
     flow number n is step n. What is listed but in no flow is read, or written, without connection: one more
     step has the inputs, another the outputs.
     """
+    node = Node.of(job)
+    columns = [
+        edge
+        for number, (output, lineage) in enumerate(shape.columns)
+        for edge in _column_edges(node, COLUMN_STEPS + number, output, lineage)
+    ]
     if shape.flows is None:
         whole = Flow(shape.outputs, shape.inputs, shape.job_outputs, shape.job_inputs)
-        return frozenset(_flow_edges(Node.of(job), 0, whole))
+        return frozenset([*_flow_edges(node, 0, whole), *columns])
     flows = [*shape.flows, *_unconnected(shape, shape.flows)]
     first_step = 0 if len(flows) == 1 else 1
-    node = Node.of(job)
     steps = enumerate(flows, first_step)
-    return frozenset(edge for step, flow in steps for edge in _flow_edges(node, step, flow))
+    return frozenset([*(edge for step, flow in steps for edge in _flow_edges(node, step, flow)), *columns])
+
+
+def transformations_of(text: str) -> tuple[Transformation, ...]:
+    """Return how a derivation's source takes part, as its edge's `type` says it."""
+    return tuple(Transformation(*each) for each in orjson.loads(text)) if text else ()
+
+
+def _column_edges(job: Node, step: int, output: DatasetKey, lineage: ColumnLineage) -> list[ShapeEdge]:
+    """Return the edges between fields; what every field depends on goes through a step, or it would be a product."""
+    edges = [ShapeEdge(EdgeKind.COLUMNS, Vertex(job), Vertex(Node.of(output)))]
+    fields = [(Vertex(Node.of_field(output, name)), sources) for name, sources in lineage.fields]
+    edges += [_derives(source, field) for field, sources in fields for source in sources]
+    if lineage.dataset:
+        here = Vertex(job, step)
+        edges += [_derives(source, here) for source in lineage.dataset]
+        edges += [ShapeEdge(EdgeKind.DERIVES, here, field) for field, _ in fields]
+    return edges
+
+
+def _derives(source: ColumnSource, destination: Vertex) -> ShapeEdge:
+    origin = Vertex(Node.of_field(source.dataset, source.field))
+    how = (
+        orjson.dumps([list(each) for each in source.transformations]).decode()
+        if source.transformations
+        else ""
+    )
+    return ShapeEdge(EdgeKind.DERIVES, origin, destination, how)
 
 
 def _unconnected(shape: Shape, flows: tuple[Flow, ...]) -> list[Flow]:

@@ -8,5 +8,7 @@ EDGE_KIND_NUMBERS = {
     EdgeKind.FEEDS: 3,
     EdgeKind.PARENT: 4,
     EdgeKind.ALIAS: 5,
+    EdgeKind.DERIVES: 6,
+    EdgeKind.COLUMNS: 7,
 }
 EDGE_KINDS = {number: kind for kind, number in EDGE_KIND_NUMBERS.items()}

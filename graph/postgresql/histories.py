@@ -33,6 +33,7 @@ class _EdgeKey(NamedTuple):
     kind: int
     origin: int
     destination: int
+    type: str
 
 
 class _Stored(NamedTuple):
@@ -112,7 +113,7 @@ class JobHistories:
         self._save_points(changed)
         stated = {id_: history.stated(windows[id_]) for id_, history in changed.items()}
         # A stored shape that holds again may name what this batch does not.
-        ends = {vertex for edges in stated.values() for edge in edges for vertex in edge[1:]}
+        ends = {vertex for edges in stated.values() for edge in edges for vertex in edge[1:3]}
         self._nodes.ensure(vertex.node for vertex in ends)
         stale: list[str] = []
         rows: list[EdgeRow] = []
@@ -151,11 +152,9 @@ class JobHistories:
             "ends": [windows[id_].end for id_ in known],
         }
         cursor = self._connection.cursor(binary=True)
-        for ctid, owner, kind, origin, destination, start, end in cursor.execute(
-            QUERIES["job_edges"], parameters
-        ):
+        for ctid, owner, start, end, *key in cursor.execute(QUERIES["job_edges"], parameters):
             stored = _Stored(ctid, Span(start, end))
-            self._histories[owner].edges[_EdgeKey(kind, origin, destination)].append(stored)
+            self._histories[owner].edges[_EdgeKey(*key)].append(stored)
 
     def _save_points(self, changed: Mapping[int, _JobHistory]) -> None:
         points = [
@@ -178,12 +177,13 @@ class JobHistories:
             stored = {edge.span: edge.ctid for edge in history.edges.get(key, ())}
             wanted = coalesce([*outside(list(stored), window), *inside.get(key, ())])
             stale += [ctid for span, ctid in stored.items() if span not in wanted]
-            rows += [EdgeRow(id_, *key, *span) for span in wanted if span not in stored]
+            ends = (key.kind, key.origin, key.destination)
+            rows += [EdgeRow(id_, *ends, *span, key.type) for span in wanted if span not in stored]
         return stale, rows
 
     def _edge_key(self, edge: ShapeEdge) -> _EdgeKey:
-        kind, origin, destination = edge
-        return _EdgeKey(EDGE_KIND_NUMBERS[kind], self._vertex(origin), self._vertex(destination))
+        kind, origin, destination, type_ = edge
+        return _EdgeKey(EDGE_KIND_NUMBERS[kind], self._vertex(origin), self._vertex(destination), type_)
 
     def _vertex(self, vertex: Vertex) -> int:
         if vertex.step >= STEPS:

@@ -7,9 +7,8 @@ from typing import Any
 
 import psycopg
 
-from catalog.keys import digest_uuid
 from catalog.queries import load_queries
-from graph.model import Node
+from graph.model import Node, NodeKind
 
 QUERIES = load_queries(Path(__file__).with_name("write.sql"))
 
@@ -24,8 +23,15 @@ class NodeRows:
         self.known: set[int] = set()
 
     def ensure(self, nodes: Iterable[Node]) -> None:
-        """Make sure that every node has a row and that its id is known here."""
-        nodes_by_key = {digest_uuid(*node): node for node in nodes if node not in self.ids}
+        """Make sure that every node, and the dataset of every field, has a row and that its id is known here."""
+        wanted = set(nodes).difference(self.ids)
+        fields = {node for node in wanted if node.kind is NodeKind.FIELD}
+        self._ensure((wanted - fields) | {field.dataset for field in fields})
+        # The row of a field names that of its dataset.
+        self._ensure(fields)
+
+    def _ensure(self, nodes: Iterable[Node]) -> None:
+        nodes_by_key = {node.key: node for node in nodes if node not in self.ids}
         if not nodes_by_key:
             return
         parameters: dict[str, Any] = {"generation": self._generation, "keys": list(nodes_by_key)}
@@ -39,6 +45,8 @@ class NodeRows:
                 "kinds": [node.kind.value for node in missing.values()],
                 "namespaces": [node.namespace for node in missing.values()],
                 "names": [node.name for node in missing.values()],
+                "datasets": [self.ids[node.dataset] if node.field else None for node in missing.values()],
+                "fields": [node.field or None for node in missing.values()],
             }
             made = self._read("add_nodes", parameters)
             self.ids.update((nodes_by_key[key], id_) for key, id_ in made.items())

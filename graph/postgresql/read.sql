@@ -17,39 +17,53 @@ WHERE g.name = 'graph' AND s.name = 'state'
 SELECT set_config('plan_cache_mode', 'auto', true), set_config('enable_seqscan', 'on', true)
 
 -- name: find
-SELECT id, namespace, name FROM graph_node WHERE generation = %(generation)s AND key = ANY(%(keys)b::uuid[])
+SELECT id, namespace, name, coalesce(field, '') FROM graph_node WHERE generation = %(generation)s AND key = ANY(%(keys)b::uuid[])
 
 -- name: steps
--- The hidden steps of a job: only its own shapes have edges that end there.
+-- The hidden steps of a job between datasets: only its own shapes have edges that end there.
 SELECT DISTINCT vertex FROM (
     SELECT origin AS vertex FROM graph_edge WHERE owner = %(id)s AND valid_to IS NULL
     UNION ALL
     SELECT destination FROM graph_edge WHERE owner = %(id)s AND valid_to IS NULL
-) AS ends WHERE vertex <> %(id)s AND vertex & %(mask)s = %(id)s
+) AS ends WHERE vertex <> %(id)s AND vertex & %(mask)s = %(id)s AND vertex < %(columns)s
+
+-- name: field_aliases
+-- A field is what the field of the same name is under every other name of its dataset.
+WITH RECURSIVE class (field, dataset) AS (
+    SELECT id, dataset FROM graph_node WHERE id = ANY(%(vertices)b::bigint[]) AND dataset IS NOT NULL
+    UNION
+    SELECT c.field, a.destination FROM class c
+    JOIN graph_edge a ON a.origin = c.dataset AND a.kind = 5 AND a.valid_to IS NULL
+)
+SELECT array_agg(n.id), array_agg(m.id)
+FROM class c
+JOIN graph_node n ON n.id = c.field
+JOIN graph_node m ON m.dataset = c.dataset AND left(m.field, 256) = left(n.field, 256) AND m.field = n.field
+WHERE m.id <> n.id
 
 -- name: downstream
 SELECT array_agg(destination) FILTER (WHERE kind <> 5), array_agg(destination) FILTER (WHERE kind = 5)
-FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
 
 -- name: upstream
 SELECT array_agg(origin) FILTER (WHERE kind <> 5), array_agg(origin) FILTER (WHERE kind = 5)
-FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
 
 -- name: edges_downstream
 SELECT array_agg(origin), array_agg(destination), array_agg(kind)
-FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
 
 -- name: edges_upstream
 SELECT array_agg(origin), array_agg(destination), array_agg(kind)
-FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4
+FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
 
 -- name: names
 -- In one row: an array is read several times quicker than as many rows.
-SELECT array_agg(id), array_agg(kind || ':' || namespace || ':' || name)
+SELECT array_agg(id), array_agg(kind || ':' || namespace || ':' || name || coalesce(':' || field, ''))
 FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
 
 -- name: nodes
-SELECT array_agg(id), array_agg(kind), array_agg(namespace), array_agg(name)
+SELECT array_agg(id), array_agg(kind), array_agg(namespace), array_agg(name), array_agg(coalesce(field, ''))
 FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
 
 -- name: parked
@@ -59,12 +73,14 @@ SELECT o.kind, o.body FROM parked p LEFT JOIN observation o ON o.sequence = p.po
 SELECT position FROM parked WHERE follower = 'state' ORDER BY position LIMIT %(limit)s
 
 -- name: all_nodes
-SELECT kind, namespace, name FROM graph_node WHERE generation = %(generation)s
+SELECT kind, namespace, name, coalesce(field, '') FROM graph_node WHERE generation = %(generation)s
 
 -- name: all_edges
 -- An alias stands in both directions; the one from its owner is told.
-SELECT e.kind, w.kind, w.namespace, w.name, o.kind, o.namespace, o.name, e.origin >> %(shift)s,
-       d.kind, d.namespace, d.name, e.destination >> %(shift)s, e.valid_from, e.valid_to, e.type
+SELECT e.kind, e.origin >> %(shift)s, e.destination >> %(shift)s, e.valid_from, e.valid_to, e.type,
+       w.kind, w.namespace, w.name, '',
+       o.kind, o.namespace, o.name, coalesce(o.field, ''),
+       d.kind, d.namespace, d.name, coalesce(d.field, '')
 FROM graph_edge e
 JOIN graph_node w ON w.id = e.owner
 JOIN graph_node o ON o.id = e.origin & %(mask)s

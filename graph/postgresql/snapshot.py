@@ -11,12 +11,12 @@ from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
-from catalog.keys import DatasetKey, NodeId, digest_uuid
+from catalog.keys import DatasetKey, NodeId
 from catalog.ledger import Fact, read_facts_at, read_run_facts
 from catalog.observations import decode_observed
 from catalog.queries import load_queries
 from graph.mentions import fact_mentions, mentions
-from graph.model import Direction, HeldEdge, Node, NodeKind, Span, Vertex
+from graph.model import COLUMN_STEPS, Direction, EdgeKind, HeldEdge, Node, NodeKind, Span, Vertex
 from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.edge_kinds import EDGE_KINDS
 from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
@@ -57,22 +57,26 @@ class Snapshot:
         if node_id.kind not in set(NodeKind):
             return None
         candidates = node_id.candidates()
-        keys = [digest_uuid(node_id.kind, *pair) for pair in candidates]
-        rows = self._all("find", generation=self.generation, keys=keys)
-        ids = {(namespace, name): id_ for id_, namespace, name in rows}
         kind = NodeKind(node_id.kind)
-        return next((Found(ids[pair], Node(kind, *pair)) for pair in candidates if pair in ids), None)
+        nodes = [Node(kind, *names) for names in candidates]
+        rows = self._all("find", generation=self.generation, keys=[node.key for node in nodes])
+        ids = {Node(kind, *names): id_ for id_, *names in rows}
+        return next((Found(ids[node], node) for node in nodes if node in ids), None)
 
     def find_datasets(self, datasets: Iterable[DatasetKey]) -> dict[DatasetKey, int]:
         """Return the rows of those datasets that are stored."""
         rows = self._all("find", generation=self.generation, keys=[key.id for key in set(datasets)])
-        return {DatasetKey(namespace, name): id_ for id_, namespace, name in rows}
+        return {DatasetKey(namespace, name): id_ for id_, namespace, name, _ in rows}
 
     def vertices_of(self, found: Found) -> list[int]:
         """Return where a walk from the node starts: at the node and, for a job, at every step of it."""
-        if found.node.kind is NodeKind.DATASET:
+        if found.node.kind is not NodeKind.JOB:
             return [found.id]
-        return [found.id, *(row[0] for row in self._all("steps", id=found.id, mask=NODE_MASK))]
+        columns = COLUMN_STEPS << NODE_BITS
+        return [
+            found.id,
+            *(row[0] for row in self._all("steps", id=found.id, mask=NODE_MASK, columns=columns)),
+        ]
 
     def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
         """Return what lies one step from the vertices in the direction."""
@@ -84,6 +88,11 @@ class Snapshot:
         origins, destinations, kinds = self._one(f"edges_{direction.lower()}", vertices=Ids(vertices))
         return Edges(origins or (), destinations or (), [EDGE_KINDS[kind] for kind in kinds or ()])
 
+    def field_aliases(self, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return two columns: fields among the vertices, and the same fields by other names of their datasets."""
+        fields, others = self._one("field_aliases", vertices=Ids(vertices))
+        return fields or (), others or ()
+
     def names(self, nodes: Sequence[int]) -> Mapping[int, str]:
         """Return the node id, as users write it, of each of the nodes."""
         ids, names = self._one("names", ids=Ids(nodes))
@@ -94,7 +103,7 @@ class Snapshot:
         ids, *columns = self._one("nodes", ids=Ids(nodes))
         kinds = {kind.value: kind for kind in NodeKind}
         rows = zip(ids or (), *(column or () for column in columns), strict=True)
-        return {id_: Node(kinds[kind], namespace, name) for id_, kind, namespace, name in rows}
+        return {id_: Node(kinds[kind], *names) for id_, kind, *names in rows}
 
     def parked_nodes(self) -> set[str] | None:
         """Return the node ids that observations and facts name which could not be applied.
@@ -111,7 +120,7 @@ class Snapshot:
             named = [*map(mentions, observed), *map(fact_mentions, facts)]
         except (HeadwaterError, ValueError, TypeError, LookupError, zlib.error):
             return None
-        return {Node.of(key).id for keys in named for key in keys}
+        return {node.id for nodes in named for node in nodes}
 
     def _parked_facts(self) -> list[Fact] | None:
         """Return the facts that could not be applied, and the other facts of their runs; None where not all are read.
@@ -134,22 +143,25 @@ class Snapshot:
 
     def all_nodes(self) -> Iterator[Node]:
         """Give every node once."""
-        for kind, namespace, name in self.stream("nodes", QUERIES["all_nodes"], generation=self.generation):
-            yield Node(NodeKind(kind), namespace, name)
+        for kind, *names in self.stream("nodes", QUERIES["all_nodes"], generation=self.generation):
+            yield Node(NodeKind(kind), *names)
 
     def all_edges(self) -> Iterator[HeldEdge]:
         """Give every edge with its interval once."""
         for row in self.stream(
             "edges", QUERIES["all_edges"], generation=self.generation, mask=NODE_MASK, shift=NODE_BITS
         ):
-            owner, origin, destination = (Node(NodeKind(row[at]), *row[at + 1 : at + 3]) for at in (1, 4, 8))
+            kind, origin_step, destination_step, start, end, type_, *names = row
+            owner, origin, destination = (
+                Node(NodeKind(names[at]), *names[at + 1 : at + 4]) for at in (0, 4, 8)
+            )
             yield HeldEdge(
-                EDGE_KINDS[row[0]],
+                EDGE_KINDS[kind],
                 owner,
-                Vertex(origin, row[7]),
-                Vertex(destination, row[11]),
-                Span(row[12], row[13]),
-                row[14],
+                Vertex(origin, origin_step),
+                Vertex(destination, destination_step),
+                Span(start, end),
+                type_,
             )
 
     def stream(self, name: str, query: bytes, **parameters: object) -> Iterator[Any]:
@@ -166,6 +178,27 @@ class Snapshot:
 
     def _one(self, query: str, **parameters: object) -> Any:
         return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchone()
+
+
+class FieldSnapshot:
+    """The snapshot for walks between fields, which cross from one name of a dataset to another as datasets do."""
+
+    def __init__(self, snapshot: Snapshot) -> None:
+        self._snapshot = snapshot
+        self.names = snapshot.names
+
+    def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
+        """Return what lies one step from the vertices in the direction."""
+        by_edge, _ = self._snapshot.neighbours(vertices, direction)
+        return Neighbours(by_edge, self._snapshot.field_aliases(vertices)[1])
+
+    def edges(self, vertices: Sequence[int], direction: Direction) -> Edges:
+        """Return the edges that leave or enter the vertices, and their aliases."""
+        origins, destinations, kinds = self._snapshot.edges(vertices, direction)
+        here, there = self._snapshot.field_aliases(vertices)
+        if direction is Direction.UPSTREAM:
+            here, there = there, here
+        return Edges([*origins, *here], [*destinations, *there], [*kinds, *[EdgeKind.ALIAS] * len(here)])
 
 
 @contextlib.contextmanager

@@ -1,7 +1,7 @@
 """The graph port over PostgreSQL tables."""
 
 import time
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -24,9 +24,10 @@ from graph.model import (
     JobsBeside,
     Lineage,
     Node,
+    NodeKind,
     Want,
 )
-from graph.postgresql.snapshot import Snapshot, open_snapshot
+from graph.postgresql.snapshot import FieldSnapshot, Snapshot, open_snapshot
 from graph.postgresql.writing import current_generation, write_observations
 from graph.traversal import Bounds, Walk
 
@@ -78,7 +79,8 @@ class PostgresqlGraph:
             found = snapshot.find(node_id)
             if found is None:
                 raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])
-            walk = Walk(snapshot, snapshot.vertices_of(found), direction, bounds)
+            adjacency = FieldSnapshot(snapshot) if found.node.kind is NodeKind.FIELD else snapshot
+            walk = Walk(adjacency, snapshot.vertices_of(found), direction, bounds)
             walk.run()
             return _answer(snapshot, walk, want)
 
@@ -122,14 +124,18 @@ def apply_within(connection: psycopg.Connection[Any], observations: Sequence[Obs
 def _answer(snapshot: Snapshot, walk: Walk, want: Want) -> Lineage:
     stopped = walk.stopped_at()
     rows = [row for level in walk.levels for row in level]
-    nodes = snapshot.nodes(rows) if Want.NODES in want else {}
+    parked = snapshot.parked_nodes()
+    # What is parked names datasets and jobs; that a field is of one of them only its node tells.
+    nodes = snapshot.nodes(rows) if Want.NODES in want or parked else {}
     names = {row: node.id for row, node in nodes.items()} if nodes else snapshot.names(rows)
     ordered = [row for level in walk.levels for row in sorted(level, key=names.__getitem__)]
     frontier = tuple(names[row] for row in ordered if row in stopped) if stopped else ()
     node_ids = tuple([names[row] for row in ordered])
     completeness = Completeness(walk.reason, frontier)
-    parked = snapshot.parked_nodes()
-    if touched := tuple([name for name in node_ids if name in parked]) if parked is not None else node_ids:
+    touched = (
+        node_ids if parked is None else tuple([names[row] for row in ordered if _is_in(row, nodes, parked)])
+    )
+    if touched:
         completeness = Completeness(Incomplete.PARKED, touched)
     return Lineage(
         node_ids=node_ids,
@@ -138,6 +144,12 @@ def _answer(snapshot: Snapshot, walk: Walk, want: Want) -> Lineage:
         completeness=completeness,
         position=snapshot.position,
     )
+
+
+def _is_in(row: int, nodes: Mapping[int, Node], parked: Container[str]) -> bool:
+    """Return whether the node, or the dataset of the field, is one of the parked."""
+    node = nodes.get(row)
+    return node is not None and (node.id in parked or (bool(node.field) and node.dataset.id in parked))
 
 
 def _shown(

@@ -5,10 +5,12 @@ SELECT number FROM graph_generation WHERE state = 'current'
 SELECT key, id FROM graph_node WHERE generation = %(generation)s AND key = ANY(%(keys)b::uuid[])
 
 -- name: add_nodes
-INSERT INTO graph_node (generation, key, kind, namespace, name)
-SELECT %(generation)s, key, kind, namespace, name
-FROM unnest(%(keys)b::uuid[], %(kinds)b::text[], %(namespaces)b::text[], %(names)b::text[])
-     AS n (key, kind, namespace, name)
+INSERT INTO graph_node (generation, key, kind, namespace, name, dataset, field)
+SELECT %(generation)s, key, kind, namespace, name, dataset, field
+FROM unnest(
+    %(keys)b::uuid[], %(kinds)b::text[], %(namespaces)b::text[], %(names)b::text[], %(datasets)b::bigint[],
+    %(fields)b::text[]
+) AS n (key, kind, namespace, name, dataset, field)
 RETURNING key, id
 
 -- name: links
@@ -47,10 +49,10 @@ ON CONFLICT (job, at, tiebreak) DO UPDATE SET sequence = excluded.sequence, shap
 
 -- name: job_edges
 -- What the shapes of these jobs stated, as far as it lies in or touches the window.
-SELECT e.ctid::text, e.owner, e.kind, e.origin, e.destination, e.valid_from, e.valid_to
+SELECT e.ctid::text, e.owner, e.valid_from, e.valid_to, e.kind, e.origin, e.destination, e.type
 FROM unnest(%(jobs)b::bigint[], %(starts)b::timestamptz[], %(ends)b::timestamptz[]) AS w (job, starts, ends)
 JOIN graph_edge e ON e.owner = w.job
-WHERE e.kind IN (1, 2, 3) AND (e.valid_to IS NULL OR e.valid_to >= w.starts)
+WHERE e.kind IN (1, 2, 3, 6, 7) AND (e.valid_to IS NULL OR e.valid_to >= w.starts)
   AND (w.ends IS NULL OR e.valid_from <= w.ends)
 
 -- name: remove_edges

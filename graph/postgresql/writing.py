@@ -60,8 +60,7 @@ def write_observations(
     The caller's transaction holds the cursor of the generation and commits it together with this.
     """
     nodes = NodeRows(connection, generation)
-    keys = {key for observation in observations for key in mentions(observation.observed)}
-    nodes.ensure(Node.of(key) for key in keys)
+    nodes.ensure(node for observation in observations for node in mentions(observation.observed))
     ids = nodes.ids
     links: dict[tuple[EdgeKind, int, int], _Link] = {}
     histories = JobHistories(connection, nodes)

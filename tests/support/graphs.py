@@ -5,6 +5,7 @@ import datetime as dt
 import itertools
 import uuid
 from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -24,6 +25,7 @@ from catalog.observations import (
     ShapeObserved,
     encode_observed,
 )
+from catalog.openlineage.columns import ColumnLineage, ColumnSource, Transformation
 from catalog.openlineage.shape import Flow, Shape
 from graph.following import GraphLog
 from graph.model import Node
@@ -82,6 +84,22 @@ def flow(inputs: str, outputs: str, *, job_inputs: str = "", job_outputs: str = 
     return Flow(datasets(outputs), datasets(inputs), jobs(job_outputs), jobs(job_inputs))
 
 
+def source(text: str, *transformations: Transformation) -> ColumnSource:
+    """The source `dataset.field`."""
+    name, field = text.split(".")
+    return ColumnSource(dataset(name), field, transformations)
+
+
+def with_columns(stated: Shape, **columns: str) -> Shape:
+    """The shape with columns: `t="p=a.q+b.r *=c.s"` makes p of t of two fields; each field depends on c.s."""
+    said = []
+    for name, statements in sorted(columns.items()):
+        parts = [statement.split("=") for statement in statements.split()]
+        sources = {field: [source(text) for text in found.split("+") if text] for field, found in parts}
+        said.append((dataset(name), ColumnLineage.of(sources, sources.pop("*", ()))))
+    return replace(stated, columns=tuple(said))
+
+
 def shaped(name: str, stated: Shape | None, *, at: int = 0, tiebreak: int = 0) -> ShapeObserved:
     """The job has the shape from that day on."""
     return ShapeObserved(job(name), day(at), uuid.UUID(int=tiebreak), stated)
@@ -131,8 +149,23 @@ NAMES = "abcdef"
 JOB_NAMES = "uvwxy"
 some_datasets = st.lists(st.sampled_from(NAMES), max_size=3, unique=True).map(" ".join)
 some_jobs = st.lists(st.sampled_from(JOB_NAMES), max_size=1, unique=True).map(" ".join)
+FIELD_NAMES = "pq"
+column_sources = st.builds(
+    ColumnSource,
+    st.sampled_from(NAMES).map(dataset),
+    st.sampled_from(FIELD_NAMES),
+    st.sampled_from(
+        [(), (Transformation("DIRECT", "IDENTITY", "", False),), (Transformation("", "", "é", True),)]
+    ),
+)
+column_lineages = st.builds(
+    ColumnLineage.of,
+    st.dictionaries(st.sampled_from(FIELD_NAMES), st.lists(column_sources, max_size=3)),
+    st.lists(column_sources, max_size=2),
+)
+some_columns = st.dictionaries(st.sampled_from(NAMES).map(dataset), column_lineages, max_size=2)
 flows = st.builds(flow, some_datasets, some_datasets, job_inputs=some_jobs, job_outputs=some_jobs)
-shapes = st.one_of(
+tables_only = st.one_of(
     st.builds(shape, some_datasets, some_datasets),
     st.builds(
         lambda found, inputs, outputs: explicit(*found, inputs=inputs, outputs=outputs),
@@ -140,6 +173,9 @@ shapes = st.one_of(
         some_datasets,
         some_datasets,
     ),
+)
+shapes = tables_only | st.builds(
+    lambda stated, columns: replace(stated, columns=tuple(sorted(columns.items()))), tables_only, some_columns
 )
 days = st.integers(0, 4)
 observed = st.one_of(

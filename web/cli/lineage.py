@@ -34,7 +34,11 @@ Step = tuple[str, str]
 
 def run_lineage(
     node: Annotated[
-        str, typer.Argument(metavar="NODE", help="dataset:NAMESPACE:NAME or job:NAMESPACE:NAME.")
+        str,
+        typer.Argument(
+            metavar="NODE",
+            help="dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or datasetField:NAMESPACE:NAME:FIELD.",
+        ),
     ],
     direction: Annotated[
         Direction, typer.Option(case_sensitive=False, help="Where data comes from, goes to, or both.")

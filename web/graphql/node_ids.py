@@ -21,7 +21,7 @@ def named(kind: str, namespace: str | None, name: str | None, node_id: str | Non
     parsed = NodeId.parse(node_id)
     if parsed.kind != kind:
         raise InvalidNodeId(f"expected a node id such as {kind}:NAMESPACE:NAME, found {node_id!r}"[:500])
-    return parsed.candidates()
+    return [(namespace, name) for namespace, name in parsed.candidates()]
 
 
 def run_id(text: str) -> uuid.UUID:

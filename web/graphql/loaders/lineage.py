@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 from catalog.keys import DatasetKey, JobKey, NodeId
-from graph.model import Completeness, Direction, Edge, Lineage, NodeKind, Want
+from graph.model import Completeness, Direction, Edge, Lineage, Node, NodeKind, Want
 from web.graphql.cohort import Record, in_cohort
 from web.graphql.loaders.datasets import datasets_by_id
 from web.graphql.loaders.jobs import jobs_by_id
@@ -21,19 +21,25 @@ class LineageNodeRecord(Record):
     kind: str
     namespace: str
     name: str
+    node_field: str
 
     @property
     def id(self) -> str:
         """The node id."""
-        return f"{self.kind}:{self.namespace}:{self.name}"
+        return Node(NodeKind(self.kind), self.namespace, self.name, self.node_field).id
+
+    @property
+    def field(self) -> str | None:
+        """The name of a field in its dataset."""
+        return self.node_field or None
 
     @property
     def row_id(self) -> uuid.UUID:
-        """The identity under which its row is stored."""
+        """The identity under which its row is stored; of a field, that of its dataset."""
         key = (
-            DatasetKey(self.namespace, self.name)
-            if self.kind == NodeKind.DATASET
-            else JobKey(self.namespace, self.name)
+            JobKey(self.namespace, self.name)
+            if self.kind == NodeKind.JOB
+            else DatasetKey(self.namespace, self.name)
         )
         return key.id
 
@@ -96,8 +102,8 @@ def lineage(
 def datasets_of_nodes(
     request: QueryRequest, members: Sequence[LineageNodeRecord]
 ) -> Mapping[uuid.UUID, DatasetRecord]:
-    """Return the datasets among the nodes."""
-    return datasets_by_id(request, [member.row_id for member in members if member.kind == NodeKind.DATASET])
+    """Return the datasets among the nodes, and those of fields among them."""
+    return datasets_by_id(request, [member.row_id for member in members if member.kind != NodeKind.JOB])
 
 
 def jobs_of_nodes(

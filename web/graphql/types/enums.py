@@ -27,6 +27,7 @@ class NodeKind(Enum):
 
     DATASET = "dataset"
     JOB = "job"
+    FIELD = word("datasetField", "A field of a dataset.")
 
 
 @enum_type

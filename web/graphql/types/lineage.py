@@ -31,23 +31,24 @@ class Completeness:
 
 
 def _dataset(root: LineageNodeRecord) -> DatasetRecord | None:
-    """The dataset; null for a job."""
+    """The dataset, of a field the one that it is in; null for a job."""
     return root.cohort.ask(datasets_of_nodes).get(root.row_id)
 
 
 def _job(root: LineageNodeRecord) -> JobRecord | None:
-    """The job; null for a dataset."""
+    """The job; null for a dataset or a field."""
     return root.cohort.ask(jobs_of_nodes).get(root.row_id)
 
 
 @object_type
 class LineageNode:
-    """A dataset or a job in the graph."""
+    """A dataset, a job or a field in the graph."""
 
     id: strawberry.ID = plain("Its node id.")
-    kind: NodeKind = plain("Whether it is a dataset or a job.")
+    kind: NodeKind = plain("Whether it is a dataset, a job or a field.")
     namespace: str = plain("Where it is.")
-    name: str = plain("Its name there.")
+    name: str = plain("Its name there; of a field, the name of its dataset.")
+    field: str | None = plain("The name of the field in its dataset; null for a dataset or a job.")
     dataset = resolved(_dataset, DatasetType | None)
     job = resolved(_job, JobType | None)
 
@@ -58,7 +59,7 @@ class LineageEdge:
 
     origin: strawberry.ID = plain("Node id from which data moves.")
     destination: strawberry.ID = plain("Node id to which data moves.")
-    kind: str = plain("consumes, produces, feeds or alias.")
+    kind: str = plain("consumes, produces, feeds, derives (between fields) or alias.")
 
 
 @object_type
