@@ -112,7 +112,7 @@ def versions_of_run(
             run_id=run_id,
             position=position,
         )
-        for reference in run.outputs.values()
+        for _, reference in sorted(run.outputs.items())
         if reference.changes_content
     ]
 
@@ -153,7 +153,7 @@ def versions_of_root(
             run_id=root_id,
             position=position,
         )
-        for _, _, reference in written.values()
+        for _, (_, _, reference) in sorted(written.items())
     ]
 
 

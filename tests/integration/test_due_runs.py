@@ -146,3 +146,18 @@ def test_the_causal_depth_does_not_depend_on_the_batch(story: Story, batch: int)
     follow(story.connection, state_follower(batch=batch))
     depths = story.connection.execute("SELECT pipeline, causal_depth FROM pipeline_run ORDER BY 1").fetchall()
     assert depths == [("p", 1), ("q", 2)]
+
+
+@pytest.mark.parametrize("batch", [1, 1000])
+def test_which_run_consumes_which_output_does_not_depend_on_the_batch(story: Story, batch: int) -> None:
+    either = {"any": [{"dataset": {"namespace": "ns", "name": name}} for name in ("a", "b")]}
+    story.tell(apply_fact(pipeline_body("p", either, concurrency=10)))
+    run = uuid.uuid4()
+    events = [run_event(run, "RUNNING", outputs=["b", "a"]), run_event(run, "COMPLETE")]
+    append(story.connection, [fact_of_event(event) for event in events])
+    follow(story.connection, state_follower(batch=batch))
+    consumed = story.connection.execute(
+        "SELECT r.number, d.name FROM consumption c JOIN pipeline_run r ON r.id = c.run_id"
+        " JOIN dataset_version v ON v.id = c.version_id JOIN dataset d ON d.id = v.dataset_id ORDER BY 1"
+    ).fetchall()
+    assert consumed == [(1, "a"), (2, "b")]

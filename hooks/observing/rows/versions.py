@@ -3,6 +3,7 @@
 import dataclasses
 import uuid
 from dataclasses import dataclass, field
+from operator import attrgetter
 from typing import Any
 
 import psycopg
@@ -37,7 +38,8 @@ class Versions:
         """Return the versions that the run made, as they are known."""
         for row in self.connection.execute(QUERIES["versions_of_run"], {"run": run_id}).fetchall():
             self._known.setdefault(row[0], VersionRow(*row))
-        return [row for row in self._known.values() if row is not None and row.run_id == run_id]
+        found = (row for row in self._known.values() if row is not None and row.run_id == run_id)
+        return sorted(found, key=attrgetter("id"))
 
     def save(self, row: VersionRow) -> None:
         """Keep the version and mark its row as changed."""
