@@ -66,7 +66,19 @@ class AliasObserved:
     since: dt.datetime
 
 
-Observed = DatasetObserved | JobObserved | ShapeObserved | ParentObserved | AliasObserved
+@dataclass(frozen=True, slots=True)
+class RenameObserved:
+    """The dataset was `previous` before (lifecycleStateChange facet), first seen at `since`.
+
+    Nothing merges: what was said of the old name stays with it. Identity: (dataset, previous).
+    """
+
+    dataset: DatasetKey
+    previous: DatasetKey
+    since: dt.datetime
+
+
+Observed = DatasetObserved | JobObserved | ShapeObserved | ParentObserved | AliasObserved | RenameObserved
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +105,9 @@ def encode_observed(observed: Observed) -> tuple[str, bytes]:
         case AliasObserved(dataset, alias, type_, since):
             body = [dataset.namespace, dataset.name, alias.namespace, alias.name, type_, since]
             return "alias", orjson.dumps(body)
+        case RenameObserved(dataset, previous, since):
+            body = [dataset.namespace, dataset.name, previous.namespace, previous.name, since]
+            return "rename", orjson.dumps(body)
         case _:
             assert_never(observed)
 
@@ -126,7 +141,13 @@ def decode_observed(kind: str, body: bytes) -> Observed:
                 values[4],
                 dt.datetime.fromisoformat(values[5]),
             )
+        case "rename":
+            return RenameObserved(
+                DatasetKey(values[0], values[1]),
+                DatasetKey(values[2], values[3]),
+                dt.datetime.fromisoformat(values[4]),
+            )
         case _:
             raise ValueError(
-                f"expected an observation of kind dataset, job, shape, parent or alias, found {kind!r}"
+                f"expected an observation of kind dataset, job, shape, parent, alias or rename, found {kind!r}"
             )

@@ -54,7 +54,7 @@ def look_around(
                 if kind is EdgeKind.ALIAS:
                     found.aliases[here].add(there)
                     beyond.add(there)
-                else:
+                elif kind is not EdgeKind.RENAMED:
                     found.jobs[here].add(there & NODE_MASK)
         wave = beyond - seen
         seen |= wave

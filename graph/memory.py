@@ -19,6 +19,7 @@ from catalog.observations import (
     Observation,
     Observed,
     ParentObserved,
+    RenameObserved,
     ShapeObserved,
 )
 from catalog.openlineage.shape import Shape
@@ -43,6 +44,7 @@ class MemoryGraph:
         self._shapes: dict[JobKey, dict[PointKey, tuple[int, Shape | None]]] = defaultdict(dict)
         self._parents: dict[tuple[JobKey, JobKey], tuple[int, dt.datetime]] = {}
         self._aliases: dict[tuple[DatasetKey, DatasetKey], tuple[int, str, dt.datetime]] = {}
+        self._renames: dict[tuple[DatasetKey, DatasetKey], tuple[int, dt.datetime]] = {}
 
     def apply(self, observations: Sequence[Observation]) -> None:
         """Make the observations true; an older one of the same identity changes nothing."""
@@ -65,6 +67,9 @@ class MemoryGraph:
             case AliasObserved(dataset, alias, type_, since):
                 if sequence > self._aliases.get((dataset, alias), (0,))[0]:
                     self._aliases[dataset, alias] = (sequence, type_, since)
+            case RenameObserved(dataset, previous, since):
+                if sequence > self._renames.get((dataset, previous), (0,))[0]:
+                    self._renames[dataset, previous] = (sequence, since)
             case _:
                 assert_never(observed)
 
@@ -86,6 +91,10 @@ class MemoryGraph:
         for (dataset, alias), (_, type_, since) in self._aliases.items():
             if dataset != alias:
                 yield _whole_edge(EdgeKind.ALIAS, dataset, alias, since, type_)
+        for (dataset, previous), (_, since) in self._renames.items():
+            if dataset != previous:
+                ends = Vertex(Node.of(previous)), Vertex(Node.of(dataset))
+                yield HeldEdge(EdgeKind.RENAMED, Node.of(dataset), *ends, Span(since, None))
 
     def _job_edges(self, job: JobKey) -> Iterator[HeldEdge]:
         points = [Point(at, tiebreak, shape) for (at, tiebreak), (_, shape) in self._shapes[job].items()]

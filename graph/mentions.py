@@ -14,6 +14,7 @@ from catalog.observations import (
     JobObserved,
     Observed,
     ParentObserved,
+    RenameObserved,
     ShapeObserved,
 )
 from catalog.openlineage.events import DatasetEvent, DatasetReference, JobEvent, RunEvent, parse_event
@@ -35,6 +36,8 @@ def mentions(observed: Observed) -> list[Node]:
             return [Node.of(job), Node.of(parent)]
         case AliasObserved(dataset, alias, _, _):
             return [Node.of(dataset), Node.of(alias)]
+        case RenameObserved(dataset, previous, _):
+            return [Node.of(dataset), Node.of(previous)]
         case _:
             assert_never(observed)
 
@@ -72,8 +75,11 @@ def fact_mentions(fact: Fact) -> list[Node]:
 
 
 def _references(references: Iterable[DatasetReference]) -> list[Node]:
-    keys = (key for found in references for key in (found.key, *(alias.key for alias in found.aliases)))
-    return [Node.of(key) for key in keys]
+    found: list[Node] = []
+    for reference in references:
+        previous = [] if reference.renamed_from is None else [reference.renamed_from]
+        found += map(Node.of, (reference.key, *(alias.key for alias in reference.aliases), *previous))
+    return found
 
 
 def _named_by(shape: Shape) -> list[Node]:

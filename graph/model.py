@@ -40,6 +40,8 @@ class EdgeKind(StrEnum):
     PARENT = "parent"
     #: Both names mean one dataset; lineage crosses from one to the other at no distance.
     ALIAS = "alias"
+    #: The origin has been called the destination since then: data goes on under the new name.
+    RENAMED = "renamed"
     #: The job makes the field from the field, or by way of one of its column steps.
     DERIVES = "derives"
     #: The job says of which columns it makes the dataset.

@@ -140,7 +140,8 @@ def shown(edges: Collection[HeldEdge], nodes: Sequence[Node]) -> tuple[Edge, ...
 def beside(dataset: Node, edges: Collection[HeldEdge], direction: Direction, most: int) -> Beside:
     """Return the jobs one edge away from any name of the dataset, of which at most `most` are kept."""
     # What is one edge away is what a walk of that depth finds, and it ranks every name of the dataset with no edge.
-    walk = ReferenceWalk(dataset, edges, direction, 1)
+    of_jobs = [edge for edge in edges if edge.kind is not EdgeKind.RENAMED]
+    walk = ReferenceWalk(dataset, of_jobs, direction, 1)
     names = {vertex.node for vertex, rank in walk.ranks.items() if rank[0] == 0}
     jobs = sorted(
         {vertex.node for vertex, rank in walk.ranks.items() if rank[0] == 1}, key=lambda node: node.id

@@ -10,5 +10,6 @@ EDGE_KIND_NUMBERS = {
     EdgeKind.ALIAS: 5,
     EdgeKind.DERIVES: 6,
     EdgeKind.COLUMNS: 7,
+    EdgeKind.RENAMED: 8,
 }
 EDGE_KINDS = {number: kind for kind, number in EDGE_KIND_NUMBERS.items()}

@@ -14,9 +14,9 @@ FROM unnest(
 RETURNING key, id
 
 -- name: links
--- The rows of the aliases and parents that these nodes own.
+-- The rows of the aliases, parents and former names that these nodes own.
 SELECT ctid::text, kind, owner, CASE WHEN origin = owner THEN destination ELSE origin END, sequence
-FROM graph_edge WHERE owner = ANY(%(owners)b::bigint[]) AND kind IN (4, 5) AND valid_to IS NULL
+FROM graph_edge WHERE owner = ANY(%(owners)b::bigint[]) AND kind IN (4, 5, 8) AND valid_to IS NULL
 
 -- name: points
 -- The points of a job within its window, the last before it and the first after it that state a shape.

@@ -18,6 +18,7 @@ from catalog.observations import (
     JobObserved,
     Observation,
     ParentObserved,
+    RenameObserved,
     ShapeObserved,
 )
 from catalog.queries import load_queries
@@ -34,7 +35,7 @@ QUERIES = load_queries(Path(__file__).with_name("write.sql"))
 
 @dataclass(frozen=True, slots=True)
 class _Link:
-    """An alias or a parent as it is to stand."""
+    """An alias, a parent or a former name as it is to stand."""
 
     kind: EdgeKind
     owner: int
@@ -79,6 +80,11 @@ def write_observations(
                     EdgeKind.ALIAS, ids[Node.of(dataset)], ids[Node.of(alias)], since, type_, sequence
                 )
                 links[link.kind, link.owner, link.other] = link
+            case RenameObserved(dataset, previous, since):
+                link = _Link(
+                    EdgeKind.RENAMED, ids[Node.of(dataset)], ids[Node.of(previous)], since, "", sequence
+                )
+                links[link.kind, link.owner, link.other] = link
             case _:
                 assert_never(observed)
     stale_links, new_links = _compare_links(connection, links.values(), nodes.known)
@@ -92,7 +98,7 @@ def _compare_links(
     connection: psycopg.Connection[Any], links: Iterable[_Link], known: Collection[int]
 ) -> tuple[list[str], list[EdgeRow]]:
     """Return the rows (by ctid) that newer links replace, and the rows of these."""
-    # Nothing is its own alias or parent.
+    # Nothing is its own alias, parent or former name.
     wanted = {(link.kind, link.owner, link.other): link for link in links if link.owner != link.other}
     stale: list[str] = []
     if owners := sorted({link.owner for link in wanted.values()}.intersection(known)):
@@ -108,7 +114,7 @@ def _compare_links(
 
 def _link_rows(link: _Link) -> list[EdgeRow]:
     number = EDGE_KIND_NUMBERS[link.kind]
-    ends = [(link.owner, link.other)]
+    ends = [(link.other, link.owner) if link.kind is EdgeKind.RENAMED else (link.owner, link.other)]
     if link.kind is EdgeKind.ALIAS:
         # Walks go along rows, so what is crossed both ways stands both ways.
         ends.append((link.other, link.owner))

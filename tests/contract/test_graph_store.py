@@ -8,7 +8,7 @@ from catalog.keys import DatasetKey, JobKey, NodeId
 from catalog.observations import DatasetObserved, JobObserved, ShapeObserved
 from catalog.openlineage.shape import Shape
 from graph.memory import MemoryGraph
-from graph.model import EdgeKind, HeldEdge, Node
+from graph.model import Direction, EdgeKind, HeldEdge, Node
 from graph.port import GraphStore
 from tests.support.graphs import (
     alias,
@@ -20,6 +20,7 @@ from tests.support.graphs import (
     log,
     node_id,
     parent,
+    renamed,
     shape,
     shaped,
 )
@@ -188,6 +189,17 @@ def test_nothing_is_its_own_alias_or_parent(graph: GraphStore) -> None:
     graph.apply(log(alias("a", "a"), parent("load", "load")))
     assert told(graph) == []
     assert names(graph) == ["a", "load"]
+
+
+def test_data_goes_on_under_a_new_name(graph: GraphStore) -> None:
+    graph.apply(
+        log(shaped("u", shape("a", "old")), renamed("new", "old", at=1), shaped("v", shape("new", "b")))
+    )
+    down = graph.lineage(node_id(dataset("a")), Direction.DOWNSTREAM, depth=20, max_nodes=99, seconds=60.0)
+    assert [each.split(":")[-1] for each in down.node_ids] == ["a", "u", "old", "new", "v", "b"]
+    # Nothing merges: the job that wrote the old name did not write the new one.
+    beside = graph.jobs_beside([dataset("new")], Direction.UPSTREAM, most=9, seconds=60.0)
+    assert beside.by_dataset[dataset("new")].jobs == ()
 
 
 def test_stated_flows_go_through_steps_of_their_own(graph: GraphStore) -> None:

@@ -22,6 +22,7 @@ from catalog.observations import (
     Observation,
     Observed,
     ParentObserved,
+    RenameObserved,
     ShapeObserved,
     encode_observed,
 )
@@ -110,6 +111,11 @@ def alias(name: str, other: str, *, at: int = 0, type_: str = "TABLE") -> AliasO
     return AliasObserved(dataset(name), dataset(other), type_, day(at))
 
 
+def renamed(name: str, previous: str, *, at: int = 0) -> RenameObserved:
+    """The dataset had another name before."""
+    return RenameObserved(dataset(name), dataset(previous), day(at))
+
+
 def parent(name: str, other: str, *, at: int = 0) -> ParentObserved:
     """Runs of the job are started within runs of the other."""
     return ParentObserved(job(name), job(other), day(at))
@@ -187,6 +193,7 @@ observed = st.one_of(
         tiebreak=st.integers(0, 1),
     ),
     st.builds(alias, st.sampled_from(NAMES), st.sampled_from(NAMES), at=days, type_=st.sampled_from("TX")),
+    st.builds(renamed, st.sampled_from(NAMES), st.sampled_from(NAMES), at=days),
     st.builds(parent, st.sampled_from(JOB_NAMES), st.sampled_from(JOB_NAMES), at=days),
     st.builds(DatasetObserved, st.sampled_from(NAMES).map(dataset)),
     st.builds(JobObserved, st.sampled_from(JOB_NAMES).map(job)),

@@ -59,7 +59,7 @@ class LineageEdge:
 
     origin: strawberry.ID = plain("Node id from which data moves.")
     destination: strawberry.ID = plain("Node id to which data moves.")
-    kind: str = plain("consumes, produces, feeds, derives (between fields) or alias.")
+    kind: str = plain("consumes, produces, feeds, derives (between fields), renamed or alias.")
 
 
 @object_type
