@@ -15,7 +15,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
 import psutil
 import psycopg
@@ -27,6 +27,7 @@ from benchmarks.server import Server, pipeline, start_server, stop_server, tempo
 from catalog.database import create_database_engine
 from catalog.embedded import EmbeddedPostgreSQL
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance
+from web.verification import verify
 
 NAMESPACE = "benchmark"
 CLIENTS = 4
@@ -167,12 +168,15 @@ class Victim:
 
 
 def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> dict[str, Any]:
-    """Count what must hold; return the counts, each of which must be 0 but those that end in `_count`."""
+    """Count what must hold; return what must be 0 or empty, and counts whose names end in `_count`.
+
+    `headwater verify` finds what is wrong with what is stored; here it is held against what clients and commands know.
+    """
     plain = make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
     lines = Counter(line for file in files if file.exists() for line in file.read_text("ascii").splitlines())
     with psycopg.connect(plain, autocommit=True) as connection:
 
-        def count(query: str) -> int:
+        def count(query: LiteralString) -> int:
             row = connection.execute(query).fetchone()
             return int(row[0]) if row else 0
 
@@ -186,7 +190,7 @@ def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> 
             f"{run} {attempt}"
             for run, attempt in connection.execute("SELECT run_id, attempt FROM attempt_claim")
         }
-        result = {
+        result: dict[str, Any] = {
             "acknowledged_count": len(posted.acknowledged),
             "acknowledged_missing": sum(1 for run in posted.acknowledged if known[run] == 0),
             "events_twice": sum(1 for times in known.values() if times > 1),
@@ -194,8 +198,6 @@ def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> 
             - count("SELECT count(*) FROM dataset_version WHERE state = 'published' AND origin = 'run'"),
             "each_runs_missing": expected
             - count("SELECT count(*) FROM pipeline_run WHERE pipeline = 'each'"),
-            "each_versions_unconsumed": expected
-            - count("SELECT count(DISTINCT version_id) FROM consumption WHERE pipeline = 'each'"),
             "latest_versions_unconsumed": expected
             - count("SELECT count(DISTINCT version_id) FROM consumption WHERE pipeline = 'latest'"),
             "runs_not_succeeded": count("SELECT count(*) FROM pipeline_run WHERE state <> 'succeeded'"),
@@ -211,10 +213,11 @@ def check(url: str, posted: Posted, files: Sequence[Path], *, expected: int) -> 
         }
     engine = create_database_engine(url, pool_size=2, application_name="headwater-crash")
     try:
-        verification = PostgresqlGraphMaintenance(engine).verify()
-        result["graph_differences"] = verification.missing + verification.surplus
+        verified = verify(plain, PostgresqlGraphMaintenance(engine))
     finally:
         engine.dispose()
+    result["graph_differences"] = next(found.wrong for found in verified.findings if found.check == "graph")
+    result["findings"] = [f"{found.check}: {told}" for found in verified.findings for told in found.told]
     return result
 
 

@@ -268,3 +268,9 @@ def retry_parked(connection: psycopg.Connection[Any], follower: Follower[Any], p
         connection.execute(
             "DELETE FROM parked WHERE follower = %s AND position = %s", (follower.source.name, position)
         )
+        # A replay of the log applies it where it was applied here.
+        connection.execute(
+            "INSERT INTO applied_late (follower, position, after)"
+            " SELECT name, %s, position FROM follower WHERE name = %s",
+            (position, follower.source.name),
+        )

@@ -1,23 +1,10 @@
 """What operators do with a graph, whatever stores it: make it anew, hold it against its log, ask how it stands."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
+from catalog.progress import ShowProgress, no_progress
 from graph.verification import Verification
-
-
-@dataclass(frozen=True, slots=True)
-class Progress:
-    """How far a long work has come: `done` of `total` (which may grow), in the phase build, remove or verify."""
-
-    phase: str
-    done: int
-    total: int
-
-
-def no_progress(_: Progress) -> None:
-    """Tell nobody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,13 +37,13 @@ class GraphStatus:
 class GraphMaintenance(Protocol):
     """The work of an operator on one graph store."""
 
-    def rebuild(self, progress: Callable[[Progress], None] = no_progress) -> Rebuilt:
+    def rebuild(self, progress: ShowProgress = no_progress) -> Rebuilt:
         """Make the graph anew from the whole log; readers use the old one until it is done.
 
-        Raises `Conflict` when another rebuild is under way.
+        Phases: build, remove. Raises `Conflict` when another rebuild is under way.
         """
 
-    def verify(self, progress: Callable[[Progress], None] = no_progress) -> Verification:
+    def verify(self, progress: ShowProgress = no_progress) -> Verification:
         """Compare the graph with what the log up to its cursor makes of the reference model."""
 
     def status(self) -> GraphStatus:

@@ -38,11 +38,15 @@ class StateLog:
         """Write observations, versions, decisions, runs and jobs, and announce them."""
         if resumed:
             self.forget()
+        self.write(connection, records)
+        connection.execute("SELECT pg_notify(%s, %s)", (STATE_CHANNEL, str(records[-1].position)))
+
+    def write(self, connection: psycopg.Connection[Any], records: Sequence[Fact]) -> None:
+        """Write what the records make and tell nobody: a replay does this to a copy of the state."""
         events = self._observing.apply(connection, records)
         self._deciding.apply(connection, records, events)
         if records[-1].kind in RULE_CHANGING_KINDS:
             self._observing.forget_rules()
-        connection.execute("SELECT pg_notify(%s, %s)", (STATE_CHANNEL, str(records[-1].position)))
 
     def cursor(self, record: Fact) -> int:
         """Return the position of the fact."""

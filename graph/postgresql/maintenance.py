@@ -1,14 +1,15 @@
 """Rebuild, verify and status of the graph in PostgreSQL tables."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
 from catalog.observations import Observation
+from catalog.progress import Progress, ShowProgress, no_progress
 from graph.following import StoredObservation
-from graph.maintenance import GraphStatus, Progress, Rebuilt, no_progress
+from graph.maintenance import GraphStatus, Rebuilt
 from graph.postgresql.rebuilding import QUERIES, rebuild_graph
 from graph.postgresql.snapshot import Snapshot, open_snapshot
 from graph.verification import Verification, verify
@@ -23,13 +24,13 @@ class PostgresqlGraphMaintenance:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
 
-    def rebuild(self, progress: Callable[[Progress], None] = no_progress) -> Rebuilt:
+    def rebuild(self, progress: ShowProgress = no_progress) -> Rebuilt:
         """Make the graph anew from the whole log; readers use the old one until it is done."""
         with translated_errors(), self._engine.connect() as connection:
             autocommitting = connection.execution_options(isolation_level="AUTOCOMMIT")
             return rebuild_graph(driver_connection(autocommitting), progress=progress)
 
-    def verify(self, progress: Callable[[Progress], None] = no_progress) -> Verification:
+    def verify(self, progress: ShowProgress = no_progress) -> Verification:
         """Compare the graph with what the log up to its cursor makes of the reference model."""
         with open_snapshot(self._engine) as snapshot:
             observations = _applied(snapshot, progress)
@@ -44,7 +45,7 @@ class PostgresqlGraphMaintenance:
         return GraphStatus(*row)
 
 
-def _applied(snapshot: Snapshot, progress: Callable[[Progress], None]) -> Iterator[Observation]:
+def _applied(snapshot: Snapshot, progress: ShowProgress) -> Iterator[Observation]:
     rows = snapshot.stream("observations", QUERIES["read_applied"], cursor=snapshot.cursor)
     for count, row in enumerate(rows, 1):
         yield StoredObservation(*row).decode()

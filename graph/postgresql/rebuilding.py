@@ -6,7 +6,7 @@ generations change places and the cursor moves to where the new one stands; the 
 """
 
 import contextlib
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,10 @@ import psycopg
 
 from catalog.errors import Conflict
 from catalog.follower import Follower
+from catalog.progress import Progress, ShowProgress, no_progress
 from catalog.queries import load_queries
 from graph.following import GraphLog, StoredObservation
-from graph.maintenance import Progress, Rebuilt, no_progress
+from graph.maintenance import Rebuilt
 from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.writing import write_observations
 
@@ -48,7 +49,7 @@ class GenerationLog(GraphLog):
 def rebuild_graph(
     connection: psycopg.Connection[Any],
     *,
-    progress: Callable[[Progress], None] = no_progress,
+    progress: ShowProgress = no_progress,
     batch: int = BATCH,
 ) -> Rebuilt:
     """Make a new generation from the log and let it take the place of the current one.
@@ -99,7 +100,7 @@ def _locked(connection: psycopg.Connection[Any]) -> Iterator[None]:
             connection.execute(QUERIES["unlock"], parameters)
 
 
-def _remove_leftovers(connection: psycopg.Connection[Any], progress: Callable[[Progress], None]) -> None:
+def _remove_leftovers(connection: psycopg.Connection[Any], progress: ShowProgress) -> None:
     with connection.transaction():
         connection.execute(QUERIES["end_following"])
         connection.execute(QUERIES["drop_parked"])

@@ -10,7 +10,7 @@ from sqlalchemy import Engine, text
 
 from catalog.errors import Conflict
 from catalog.observations import DatasetObserved, Observed
-from graph.maintenance import Progress
+from catalog.progress import Progress
 from graph.memory import MemoryGraph
 from graph.model import Direction
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance

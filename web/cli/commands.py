@@ -107,6 +107,9 @@ COMMANDS: Final = (
         ADMINISTRATION,
     ),
     CommandEntry("man", "web.cli.manual", "run_man", "Print the manual page.", ADMINISTRATION),
+    CommandEntry(
+        "verify", "web.cli.verify", "run_verify", "Check the laws on what is stored.", ADMINISTRATION
+    ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(

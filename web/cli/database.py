@@ -55,7 +55,7 @@ def _started(settings: Settings, lock: DataFolderLock) -> Iterator[str]:
     database = EmbeddedPostgreSQL(settings.data_dir, progress=say, lock=lock)
     url = database.start()
     try:
-        with _engine(url) as engine:
+        with engine_of(url) as engine:
             migrate(engine)
         yield url
     finally:
@@ -63,7 +63,7 @@ def _started(settings: Settings, lock: DataFolderLock) -> Iterator[str]:
 
 
 def _checked(url: str) -> str:
-    with _engine(url) as engine, translated_errors():
+    with engine_of(url) as engine, translated_errors():
         found = current_revision(engine)
     if found != HEAD:
         message = f"expected a database with schema {HEAD}, found {found or 'none'}: run `headwater migrate`"
@@ -72,7 +72,8 @@ def _checked(url: str) -> str:
 
 
 @contextmanager
-def _engine(url: str) -> Iterator[Engine]:
+def engine_of(url: str) -> Iterator[Engine]:
+    """Yield an engine on the URL for one command."""
     engine = create_database_engine(url, pool_size=1, application_name="headwater-cli")
     try:
         yield engine
@@ -83,7 +84,7 @@ def _engine(url: str) -> Iterator[Engine]:
 @contextmanager
 def database_engine(settings: Settings, *, create: bool = False) -> Iterator[Engine]:
     """Yield an engine on the database; see `database_url`."""
-    with database_url(settings, create=create) as url, _engine(url) as engine:
+    with database_url(settings, create=create) as url, engine_of(url) as engine:
         yield engine
 
 

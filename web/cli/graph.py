@@ -1,46 +1,24 @@
 """`headwater graph`: how the graph stands, made anew from its log, and held against it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 
 import typer
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 from sqlalchemy import Engine
 
 from graph.maintenance import GraphMaintenance
-from graph.maintenance import Progress as Standing
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from web.cli.database import database_engine
 from web.cli.exits import ExitCode
 from web.cli.logs import log_to_stderr
 from web.cli.options import AsJson, DataDir, group, settings_of
-from web.cli.output import cell, err, print_facts, print_json, print_line, say, warn
+from web.cli.output import cell, print_facts, print_json, print_line, say, warn
+from web.cli.progress import progress_bar
 from web.cli.text import count
 
 graph = group("Show, rebuild and verify the graph.")
 
-_PHASES = {"build": "builds", "remove": "removes the old one", "verify": "compares"}
 
-
-@contextmanager
-def progress_bar() -> Iterator[Callable[[Standing], None]]:
-    """Yield what shows the progress of a long work on stderr; silent where that is no terminal."""
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-    console = err()
-    with Progress(*columns, console=console, transient=True, disable=not console.is_terminal) as bar:
-        tasks = {}
-
-        def show(standing: Standing) -> None:
-            phase = standing.phase
-            if phase not in tasks:
-                tasks[phase] = bar.add_task(_PHASES.get(phase, phase), total=None)
-            bar.update(tasks[phase], completed=standing.done, total=standing.total)
-
-        yield show
-
-
-def _maintenance(engine: Engine) -> GraphMaintenance:
+def graph_maintenance(engine: Engine) -> GraphMaintenance:
     """Return the work of an operator on the store that this installation has."""
     return PostgresqlGraphMaintenance(engine)
 
@@ -50,7 +28,7 @@ def show_status(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Show how the graph stands against the log of observations."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine:
-        status = _maintenance(engine).status()
+        status = graph_maintenance(engine).status()
     if as_json:
         print_json(asdict(status))
         return
@@ -75,7 +53,7 @@ def rebuild(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Make the graph anew from the log; questions are answered from the old one meanwhile."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine, progress_bar() as progress:
-        rebuilt = _maintenance(engine).rebuild(progress)
+        rebuilt = graph_maintenance(engine).rebuild(progress)
     if as_json:
         print_json(asdict(rebuilt))
     else:
@@ -93,7 +71,7 @@ def verify(data_dir: DataDir = None, *, as_json: AsJson = False) -> None:
     """Compare the graph with what its log makes of it; exit code 1 where they differ."""
     log_to_stderr()
     with database_engine(settings_of(data_dir)) as engine, progress_bar() as progress:
-        found = _maintenance(engine).verify(progress)
+        found = graph_maintenance(engine).verify(progress)
     if as_json:
         print_json(
             {

@@ -1,0 +1,80 @@
+"""What each table of the database is the truth of; whoever adds a table says it here, and a test holds that.
+
+`headwater verify` compares what is made from the ledger, `headwater backup` keeps everything but views, and retention
+removes from the ledger alone: all three go by this one list.
+"""
+
+from collections.abc import Mapping
+from enum import StrEnum
+from types import MappingProxyType
+
+
+class TableRole(StrEnum):
+    """What a table holds, and so what may be done with it."""
+
+    LEDGER = "ledger"
+    """What was said or decided: made from nothing else."""
+    STATE = "state"
+    """Made from the ledger by the state follower alone: the same facts make the same rows."""
+    VIEW = "view"
+    """Made from the state, and made anew from it at any time."""
+    WORK = "work"
+    """How far work has come: cursors, claims, jobs, hosts."""
+    ACCESS = "access"
+    """Who may come in."""
+
+
+def _roles(role: TableRole, *names: str) -> dict[str, TableRole]:
+    return dict.fromkeys(names, role)
+
+
+#: Every table of the migrated schema but Alembic's own; partitions count as their table.
+TABLES: Mapping[str, TableRole] = MappingProxyType(
+    _roles(TableRole.LEDGER, "fact", "fact_digest", "installation")
+    | _roles(
+        TableRole.STATE,
+        "command_result",
+        "consumption",
+        "dataset",
+        "dataset_alias",
+        "dataset_class",
+        "dataset_schema",
+        "dataset_version",
+        "decision",
+        "document",
+        "input_queue",
+        "job",
+        "job_parent",
+        "job_shape",
+        "observation",
+        "pause_of_all",
+        "pipeline",
+        "pipeline_run",
+        "pipeline_run_transition",
+        "run",
+        "shape",
+        "skipped",
+        "version_event",
+        "version_maker",
+    )
+    | _roles(TableRole.VIEW, "graph_edge", "graph_generation", "graph_node", "graph_shape")
+    | _roles(
+        TableRole.WORK,
+        "applied_late",
+        "attempt_claim",
+        "follower",
+        "host",
+        "log_level",
+        "parked",
+        "procrastinate_events",
+        "procrastinate_jobs",
+        "procrastinate_periodic_defers",
+        "procrastinate_workers",
+    )
+    | _roles(TableRole.ACCESS, "token")
+)
+
+
+def tables_of(*roles: TableRole) -> list[str]:
+    """Return the names of the tables with one of the roles, sorted."""
+    return sorted(name for name, role in TABLES.items() if role in roles)
