@@ -58,6 +58,8 @@ class MergedRun:
         registers = _written(event.facets, order)
         registers["last"] = (order, event_type)
         registers["job"] = (order, list(event.job))
+        if event.run_id_derived:
+            registers["id_derived"] = (order, True)
         if event_type == "COMPLETE":
             registers["terminal"] = registers["complete"] = (order, event_type)
         elif event_type in _FAILED:
@@ -136,6 +138,11 @@ class MergedRun:
     def error_message(self) -> str | None:
         """What the producer says went wrong."""
         return self._value("error")  # type: ignore[no-any-return]  # `facets` wrote it
+
+    @property
+    def id_derived(self) -> bool:
+        """Whether the producer's run id is no UUID, so that the run's id was made of it and of the job's name."""
+        return self._value("id_derived") is True
 
     @property
     def extraction_error(self) -> bool:

@@ -243,3 +243,31 @@ def test_the_facts_of_a_run_page_and_large_ones_end_a_page_early(database_url: s
         assert sizes == [2, 2, 1]
 
     asked(database_url, tmp_path, story)
+
+
+def test_a_run_is_marked_where_its_id_was_made_and_where_lineage_could_not_be_extracted(
+    database_url: str, tmp_path: Path
+) -> None:
+    event = run_event(uuid.uuid4(), "COMPLETE", outputs=["out"])
+    named = event | {"run": {"runId": "manual__2024-01-01", "facets": {}}}
+    partial = event | {
+        "run": {
+            "runId": str(uuid.uuid4()),
+            "facets": {"extractionError": {"totalTasks": 2, "failedTasks": 1}},
+        }
+    }
+    heard(database_url, [fact_of_event(each) for each in (event, named, partial)])
+
+    async def story(ask: Asking) -> None:
+        found = await ask.data(
+            '{ job(namespace: "ns", name: "job") { runs { nodes { id idDerived extractionError } } } }'
+        )
+        runs = {
+            node["id"]: (node["idDerived"], node["extractionError"]) for node in found["job"]["runs"]["nodes"]
+        }
+        assert len(runs) == 3
+        assert runs[event["run"]["runId"]] == (False, False)
+        assert runs[partial["run"]["runId"]] == (False, True)
+        assert sorted(runs.values()) == [(False, False), (False, True), (True, False)]
+
+    asked(database_url, tmp_path, story)

@@ -104,6 +104,18 @@ def _error_message(root: RunRecord) -> str | None:
     return None if merged is None else merged.error_message
 
 
+def _extraction_error(root: RunRecord) -> bool | None:
+    """Whether the producer could not extract all lineage, so that the run changes none; null as for `inputs`."""
+    merged = _merged(root)
+    return None if merged is None else merged.extraction_error
+
+
+def _id_derived(root: RunRecord) -> bool | None:
+    """Whether the producer's run id is no UUID, so that this one was made of it; null where it never reported."""
+    merged = _merged(root)
+    return None if merged is None else merged.id_derived
+
+
 def _parent(root: RunRecord) -> RunRecord | None:
     """The run that started it; null where there is none, or where it never reported (`parentId` still names it)."""
     return None if root.parent_id is None else root.cohort.ask(parent_runs).get(root.parent_id)
@@ -167,6 +179,8 @@ class Run:
     nominal_start = resolved(_nominal_start, dt.datetime | None)
     nominal_end = resolved(_nominal_end, dt.datetime | None)
     error_message = resolved(_error_message, str | None)
+    extraction_error = resolved(_extraction_error, bool | None)
+    id_derived = resolved(_id_derived, bool | None)
     parent = resolved(_parent, RunType | None)
     root = resolved(_root_run, RunType | None)
     children = resolved(_children, Connection[RunType])
