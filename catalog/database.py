@@ -5,18 +5,40 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import Connection, Engine, create_engine, event, make_url
-from sqlalchemy.exc import DBAPIError, OperationalError
+from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
+from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
 
-from catalog.errors import DatabaseUnavailable
+from catalog.errors import ConfigurationError, DatabaseUnavailable
+
+#: What a session keeps. A process that was frozen within a transaction must not hold its locks for ever.
+_SESSION = (
+    "SELECT set_config('TimeZone', 'UTC', false),"
+    " set_config('idle_in_transaction_session_timeout', '10s', false)"
+)
 
 
-def create_database_engine(url: str, *, pool_size: int, application_name: str) -> Engine:
-    """Return an engine whose sessions speak UTC and end a silent server within about 20 seconds."""
+def database_address(url: str) -> URL:
+    """Return the URL with the driver that Headwater uses; raise `ConfigurationError` for one of another database."""
+    try:
+        address = make_url(url)
+    except (ArgumentError, ValueError):
+        # `from None`, and the text is not repeated: a password may stand in it.
+        raise ConfigurationError("expected a URL such as postgresql://USER@HOST/NAME") from None
+    if address.drivername.partition("+")[0] not in ("postgresql", "postgres"):
+        raise ConfigurationError(f"expected the URL of a PostgreSQL, found one of {address.drivername}")
+    return address.set(drivername="postgresql+psycopg")
+
+
+def create_database_engine(
+    url: str, *, pool_size: int, application_name: str, through_pooler: bool = False
+) -> Engine:
+    """Return an engine whose sessions speak UTC and end a silent server within about 20 seconds.
+
+    `through_pooler` says that a session is the server's for one transaction only, so that nothing may be kept in it.
+    """
     engine = create_engine(
-        # Whoever writes postgres://, or names another driver, means the same database.
-        make_url(url).set(drivername="postgresql+psycopg"),
+        database_address(url),
         pool_size=pool_size,
         max_overflow=0,
         pool_timeout=10,
@@ -29,15 +51,17 @@ def create_database_engine(url: str, *, pool_size: int, application_name: str) -
             "keepalives_interval": 2,
             "keepalives_count": 3,
             "tcp_user_timeout": 10_000,
-            # A process that was frozen within a transaction must not hold its locks, the append lock least of all.
-            "options": "-c timezone=UTC -c idle_in_transaction_session_timeout=10s",
         },
     )
 
     @event.listens_for(engine, "connect")
-    def prepare_early(connection: psycopg.Connection[Any], _record: object) -> None:
-        # Every statement here is parametrised and repeats, so a server-side plan pays off at once.
-        connection.prepare_threshold = 2
+    def prepare_session(connection: psycopg.Connection[Any], _record: object) -> None:
+        # Every statement here is parametrised and repeats, so a server-side plan pays off at once; a pooler may lead
+        # the next transaction to a server that does not have it.
+        connection.prepare_threshold = None if through_pooler else 2
+        # Not as options of the start, which PgBouncer refuses. The time zone it keeps for each client itself.
+        connection.execute(_SESSION)
+        connection.commit()
 
     return engine
 

@@ -1,9 +1,10 @@
 """Every setting with its default, its unit and its environment variable (`HEADWATER_` and the name)."""
 
 from pathlib import Path
+from typing import Self
 
 import platformdirs
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, SettingsConfigDict
 
 from catalog.setting_sources import SecretFiles
@@ -59,6 +60,13 @@ class Settings(FromEnvironment):
     database_url: SecretStr | None = Field(
         None, description="A PostgreSQL 15 or later to use instead of the embedded one."
     )
+    database_direct_url: SecretStr | None = Field(
+        None,
+        description="The same database without a pooler in between; needed where `database_url` leads through one that"
+        " pools transactions, such as PgBouncer with pool_mode = transaction.",
+    )
+    web_pool: int = Field(12, ge=4, le=500, description="Pooled database connections of each web process.")
+    worker_pool: int = Field(6, ge=3, le=500, description="Pooled database connections of each worker.")
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs tokens.")
     port: int = Field(8642, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")
     public_url: str | None = Field(
@@ -119,6 +127,14 @@ class Settings(FromEnvironment):
         "auto", description="auto (console on a terminal, JSON elsewhere), console or json."
     )
     log_level: str = Field("info", description="debug, info, warning or error.")
+
+    @model_validator(mode="after")
+    def _check_direct_url(self) -> Self:
+        if self.database_direct_url is not None and self.database_url is None:
+            raise ValueError(
+                "expected HEADWATER_DATABASE_URL beside HEADWATER_DATABASE_DIRECT_URL, found none"
+            )
+        return self
 
     @property
     def reachable_url(self) -> str:

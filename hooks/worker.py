@@ -42,6 +42,8 @@ OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.
 FIRST_OUTPUT_SWEEP_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 30
+#: Connections that the job queue has at most, beside one for each queue that it listens on.
+JOB_POOL = 6
 LAUNCH_CONCURRENCY = 16
 WATCH_CONCURRENCY = 1_000
 
@@ -78,7 +80,7 @@ def worker_name() -> str:
 def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.App:
     """Return the job application of one worker: its tasks know the worker's launcher."""
     connector = procrastinate.PsycopgConnector(
-        conninfo=conninfo, min_size=1, max_size=6, kwargs={"connect_timeout": 5}
+        conninfo=conninfo, min_size=1, max_size=JOB_POOL, kwargs={"connect_timeout": 5}
     )
     app = procrastinate.App(connector=connector)
 

@@ -17,7 +17,7 @@ from web.access.boundary import Boundary
 from web.access.local_token import ensure_local_token
 from web.access.middleware import AccessMiddleware
 from web.access.routes import tokens_router
-from web.bootstrap import WebServices, conninfo
+from web.bootstrap import WebServices
 from web.graphql.router import graphql_router
 from web.health import VERSION, health_router, read_readiness
 from web.ingest.body import BodyBudget
@@ -82,7 +82,6 @@ def create_app(services: WebServices) -> ASGIApp:
 
 
 def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor) -> None:
-    database = conninfo(services.database_url)
     metrics = WebMetrics()
     collector = StandingCollector()
     metrics.watch(lambda: services.group_commit.waiting_bytes, services.engine, collector)
@@ -99,10 +98,10 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
     )
     app.include_router(tokens_router(services.tokens))
     app.include_router(log_level_router(LogLevelStore(services.engine), services.settings.log_level))
-    ready = Probe(database, read_readiness, seconds=READY_SECONDS, executor=probes)
+    ready = Probe(services.conninfo, read_readiness, seconds=READY_SECONDS, executor=probes)
     app.include_router(health_router(ready, services.disk, lambda: services.group_commit.oldest_seconds))
-    standing = Probe(database, read_standing, seconds=STANDING_SECONDS, executor=probes)
+    standing = Probe(services.conninfo, read_standing, seconds=STANDING_SECONDS, executor=probes)
     app.include_router(metrics_router(metrics, collector, standing))
     app.include_router(graphql_router(services))
-    contents = Probe(database, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
+    contents = Probe(services.conninfo, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
     app.include_router(start_page_router(contents))

@@ -5,9 +5,9 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from catalog.database import create_database_engine
+from catalog.database import create_database_engine, database_address
 from catalog.follower import Follower
 from catalog.openlineage.receive import Limits, Redactor
 from catalog.settings import Settings
@@ -26,10 +26,27 @@ from web.graphql.readers import Readers
 from web.ingest.disk import DiskGuard
 from web.ingest.group_commit import GroupCommit
 
+#: Names under which the server knows the sessions of each kind of process.
+WEB, WORKER = "headwater-web", "headwater-worker"
 
-def conninfo(url: str) -> str:
+
+def conninfo(url: str, *, application_name: str | None = None) -> str:
     """Return a SQLAlchemy URL in the form that the driver takes."""
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+    plain = database_address(url).set(drivername="postgresql")
+    if application_name is not None:
+        plain = plain.update_query_dict({"application_name": application_name})
+    return plain.render_as_string(hide_password=False)
+
+
+def direct_url(settings: Settings, database_url: str) -> str:
+    """Return the URL of sessions that are one's own: those that listen, hold locks or follow."""
+    direct = settings.database_direct_url
+    return database_url if direct is None else direct.get_secret_value()
+
+
+def through_pooler(settings: Settings) -> bool:
+    """Say whether pooled connections lead through a pooler of transactions."""
+    return settings.database_direct_url is not None
 
 
 def receive_limits(settings: Settings) -> Limits:
@@ -47,7 +64,8 @@ class WebServices:
     """What the web process needs; made on its event loop."""
 
     settings: Settings
-    database_url: str
+    #: Of sessions that are this process's own.
+    conninfo: str
     engine: Engine
     group_commit: GroupCommit
     waiter: StateWaiter
@@ -62,13 +80,19 @@ class WebServices:
 
 def web_services(settings: Settings, database_url: str) -> WebServices:
     """Wire the web process; nothing is connected yet."""
-    engine = create_database_engine(database_url, pool_size=12, application_name="headwater-web")
+    engine = create_database_engine(
+        database_url,
+        pool_size=settings.web_pool,
+        application_name=WEB,
+        through_pooler=through_pooler(settings),
+    )
+    direct = conninfo(direct_url(settings, database_url), application_name=WEB)
     group_commit = GroupCommit(engine, queue_bytes=settings.ingest_queue_bytes)
-    waiter = StateWaiter(engine, conninfo(database_url))
+    waiter = StateWaiter(engine, direct)
     graph = PostgresqlGraph(engine)
     return WebServices(
         settings=settings,
-        database_url=database_url,
+        conninfo=direct,
         engine=engine,
         group_commit=group_commit,
         waiter=waiter,
@@ -105,7 +129,12 @@ def command_launcher(settings: Settings) -> CommandLauncher:
 
 def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
     """Wire a worker; nothing is connected yet."""
-    engine = create_database_engine(database_url, pool_size=6, application_name="headwater-worker")
+    engine = create_database_engine(
+        database_url,
+        pool_size=settings.worker_pool,
+        application_name=WORKER,
+        through_pooler=through_pooler(settings),
+    )
     launch = LaunchContext(
         engine=engine,
         launcher=command_launcher(settings),
@@ -117,7 +146,7 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
     )
     return WorkerParts(
         engine=engine,
-        conninfo=conninfo(database_url),
+        conninfo=conninfo(direct_url(settings, database_url), application_name=WORKER),
         followers=[
             FollowerSpec(state_follower(settings), STATE_FOLLOWER_LOCK),
             FollowerSpec(graph_follower(settings), GRAPH_FOLLOWER_LOCK),

@@ -75,15 +75,21 @@ class Contents:
 def connect_briefly(conninfo: str) -> "psycopg.Connection[Any]":
     """Return an autocommitting connection whose statements end soon; raise `DatabaseUnavailable`."""
     try:
-        return psycopg.connect(
-            conninfo,
-            autocommit=True,
-            connect_timeout=CONNECT_SECONDS,
-            application_name="headwater-probe",
-            options=f"-c timezone=UTC -c statement_timeout={int(STATEMENT_SECONDS * 1000)}",
+        connection = psycopg.connect(
+            conninfo, autocommit=True, connect_timeout=CONNECT_SECONDS, application_name="headwater-probe"
         )
     except psycopg.OperationalError as error:
         raise DatabaseUnavailable(f"the database does not answer: {str(error).strip()}"[:500]) from error
+    try:
+        # Not as options of the start, which PgBouncer refuses.
+        connection.execute(
+            "SELECT set_config('TimeZone', 'UTC', false), set_config('statement_timeout', %s, false)",
+            (str(int(STATEMENT_SECONDS * 1000)),),
+        )
+    except psycopg.Error as error:
+        connection.close()
+        raise DatabaseUnavailable(f"the database does not answer: {str(error).strip()}"[:500]) from error
+    return connection
 
 
 def read_revision(connection: "psycopg.Connection[Any]") -> str | None:

@@ -57,6 +57,8 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
         "local-token",
         "address",
         "database",
+        "sessions",
+        "connections",
         "clock",
         "migrations",
         "ledger",
@@ -98,6 +100,8 @@ def test_a_database_that_does_not_answer_leaves_the_rest_unknown(settings: Setti
     found = not_well(findings)
     assert found["database"].status is Status.PROBLEM
     assert {name for name, finding in found.items() if finding.status is Status.UNKNOWN} == {
+        "sessions",
+        "connections",
         "durability",
         "clock",
         "migrations",

@@ -143,10 +143,13 @@ def running_process(arguments: list[str], environment: dict[str, str], log: Path
 
 
 @contextmanager
-def installation(database_url: str, folder: Path) -> Iterator[Installation]:
-    """Yield a server and a worker on a migrated database; commands may run in `folder`/commands."""
+def installation(database_url: str, folder: Path, **more: str) -> Iterator[Installation]:
+    """Yield a server and a worker on a migrated database; commands may run in `folder`/commands.
+
+    `more` are variables of both.
+    """
     (folder / "commands").mkdir()
-    environment = clean_environment(folder, HEADWATER_DATABASE_URL=database_url)
+    environment = clean_environment(folder, HEADWATER_DATABASE_URL=database_url, **more)
     with ExitStack() as stack:
         ready = stack.enter_context(
             running_process(["serve", "--port", "0"], environment, folder / "serve.log")

@@ -12,14 +12,21 @@ from catalog.embedded.running import has_cluster, running_url
 from catalog.errors import ConfigurationError, DatabaseUnavailable, DataFolderInUse
 from catalog.migrations import HEAD, current_revision, migrate
 from catalog.settings import Settings
-from web.bootstrap import conninfo
+from web.bootstrap import conninfo, direct_url
 from web.cli.output import say
+
+
+def external_url(settings: Settings) -> str | None:
+    """Return the URL of sessions of one's own in the external database, None where the embedded one is used."""
+    if settings.database_url is None:
+        return None
+    return direct_url(settings, settings.database_url.get_secret_value())
 
 
 def known_url(settings: Settings) -> str | None:
     """Return the URL of the external database, else of the embedded one while it runs; start nothing."""
-    if settings.database_url is not None:
-        return settings.database_url.get_secret_value()
+    if (url := external_url(settings)) is not None:
+        return url
     return running_url(settings.data_dir)
 
 
@@ -30,8 +37,8 @@ def database_url(settings: Settings, *, create: bool = False) -> Iterator[str]:
     The embedded database of a folder on which nothing runs is started for the time being; a folder without one is
     given one only with `create`. Raises `ConfigurationError`, `DatabaseUnavailable`.
     """
-    if settings.database_url is not None:
-        yield _checked(settings.database_url.get_secret_value())
+    if (external := external_url(settings)) is not None:
+        yield _checked(external)
         return
     if not create and not has_cluster(settings.data_dir):
         message = f"expected a database in the data folder {settings.data_dir}, found none"

@@ -103,4 +103,6 @@ def settings_of(data_dir: Path | None) -> Settings:
 
 def _fault(location: tuple[int | str, ...], message: str) -> str:
     # The value is not repeated: it may be a URL with a password.
+    if not location:
+        return message.removeprefix("Value error, ")
     return f"HEADWATER_{'_'.join(str(part) for part in location).upper()}: {message}"

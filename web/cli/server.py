@@ -20,7 +20,7 @@ from hooks.launching import CANCELLED
 from hooks.worker import run_worker as work
 from web.access.local_token import ensure_local_token
 from web.access.tokens import TokenStore, refuse_to_start
-from web.bootstrap import command_launcher, worker_parts
+from web.bootstrap import command_launcher, direct_url, worker_parts
 from web.cli.options import (
     DEFAULT_URL,
     CommandsOption,
@@ -31,6 +31,7 @@ from web.cli.options import (
     settings_with,
 )
 from web.cli.output import print_line, say
+from web.connections import Budget, check_at_start, web_budget, worker_budget
 from web.log_level import followed_log_level
 from web.logging import configure_logging
 from web.serve import bind, serve
@@ -50,10 +51,13 @@ def _migrated(settings: Settings, url: str) -> None:
         engine.dispose()
 
 
-def _external_url(settings: Settings) -> str:
+def _external_url(settings: Settings, *budgets: Budget) -> str:
+    """Return the URL for the processes of the budgets, once it is known to be fit for them."""
     if settings.database_url is None:
         raise ConfigurationError("expected HEADWATER_DATABASE_URL, the URL of a PostgreSQL, found none")
-    return settings.database_url.get_secret_value()
+    url = settings.database_url.get_secret_value()
+    check_at_start(settings, url, budgets)
+    return url
 
 
 def _announce(settings: Settings, *, announced: bool) -> None:
@@ -111,9 +115,9 @@ def run_up(
         database = EmbeddedPostgreSQL(settings.data_dir, progress=say, lock=lock)
         url = database.start()
     else:
-        url = settings.database_url.get_secret_value()
+        url = _external_url(settings, web_budget(settings), worker_budget(settings))
     try:
-        _migrated(settings, url)
+        _migrated(settings, direct_url(settings, url))
         ensure_local_token(settings)
     except BaseException:
         if database is not None:
@@ -149,10 +153,12 @@ def run_serve(host: HostOption = None, port: PortOption = None, data_dir: Server
     """Run the web part alone, against HEADWATER_DATABASE_URL."""
     settings = settings_with(server_options(host, port, data_dir, None))
     configure_logging(settings)
-    url = _external_url(settings)
+    url = _external_url(settings, web_budget(settings))
     listener = bind(settings)
     settings = settings.model_copy(update={"port": listener.getsockname()[1]})
-    engine = create_database_engine(url, pool_size=1, application_name="headwater-serve")
+    engine = create_database_engine(
+        direct_url(settings, url), pool_size=1, application_name="headwater-serve"
+    )
     try:
         refuse_to_start(settings, TokenStore(engine))
     finally:
@@ -168,7 +174,7 @@ def run_worker(
     """Run a worker alone, against HEADWATER_DATABASE_URL; runs report to HEADWATER_PUBLIC_URL."""
     settings = settings_with(server_options(None, None, data_dir, allow_commands))
     configure_logging(settings)
-    _work(settings, _external_url(settings), lambda: print_line("worker ready"))
+    _work(settings, _external_url(settings, worker_budget(settings)), lambda: print_line("worker ready"))
 
 
 def _work(settings: Settings, url: str, ready: Callable[[], None]) -> None:
@@ -181,7 +187,7 @@ def run_migrate() -> None:
     """Bring the database of HEADWATER_DATABASE_URL to this version's schema."""
     settings = settings_with({})
     engine = create_database_engine(
-        _external_url(settings), pool_size=1, application_name="headwater-migrate"
+        direct_url(settings, _external_url(settings)), pool_size=1, application_name="headwater-migrate"
     )
     try:
         print_line("migrated" if migrate(engine) else "nothing to migrate")

@@ -6,10 +6,14 @@ from pathlib import Path
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import make_conninfo
 
 from catalog.migrations import HEAD
+from catalog.pooling import has_shared_sessions
 from catalog.queries import load_queries
 from catalog.settings import Settings
+from web.bootstrap import through_pooler
+from web.connections import Capacity, web_budget, worker_budget
 from web.doctor.finding import Finding, ok, problem, warning
 from web.vitals import read_revision
 
@@ -85,6 +89,41 @@ def check_clock(connection: "psycopg.Connection[Any]", _settings: Settings) -> I
         yield warning("clock", found, advice)
     else:
         yield ok("clock", found)
+
+
+def check_connections(connection: "psycopg.Connection[Any]", settings: Settings) -> Iterator[Finding]:
+    """Yield whether the server takes as many connections as a web process and a worker may need."""
+    capacity = Capacity.read(connection)
+    web, worker = (budget.on_server(settings) for budget in (web_budget(settings), worker_budget(settings)))
+    found = (
+        f"{capacity.used} of the {capacity.limit} connections that this role may have are used;"
+        f" a web process may need {web}, a worker {worker}"
+    )
+    advice = (
+        "raise max_connections, or the limit of role or database, or lower HEADWATER_WEB_POOL or _WORKER_POOL"
+    )
+    if web + worker > capacity.limit:
+        yield problem("connections", found, advice)
+    elif max(web, worker) > capacity.free:
+        yield warning("connections", f"{found}: no other process of Headwater could start", advice)
+    else:
+        yield ok("connections", found)
+
+
+def check_sessions(connection: "psycopg.Connection[Any]", settings: Settings) -> Iterator[Finding]:
+    """Yield whether sessions are one's own, or shared by a pooler of transactions."""
+    # The driver's own text of where it is connected to leaves the password out.
+    again = make_conninfo(connection.info.dsn, password=connection.info.password or None)
+    if has_shared_sessions(again):
+        yield problem(
+            "sessions",
+            "a pooler gives each transaction another session: what listens waits for ever, locks are others'",
+            "set HEADWATER_DATABASE_DIRECT_URL to the server itself, or pool sessions (pool_mode = session)",
+        )
+    elif through_pooler(settings):
+        yield ok("sessions", "direct connections have sessions of their own; the pooled ones need none")
+    else:
+        yield ok("sessions", "each connection has a session of its own")
 
 
 def check_tokens(connection: "psycopg.Connection[Any]", settings: Settings) -> Iterator[Finding]:

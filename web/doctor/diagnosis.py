@@ -4,15 +4,22 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
-from sqlalchemy.exc import ArgumentError
 
 from catalog.errors import ConfigurationError, DatabaseUnavailable
 from catalog.migrations import HEAD
 from catalog.redaction import redact_text
 from catalog.settings import Settings
 from web.access.boundary import Boundary
-from web.doctor.database import check_clock, check_durability, check_migrations, check_tokens, check_version
+from web.bootstrap import conninfo
+from web.doctor.database import (
+    check_clock,
+    check_connections,
+    check_durability,
+    check_migrations,
+    check_sessions,
+    check_tokens,
+    check_version,
+)
 from web.doctor.finding import Finding, problem, unknown
 from web.doctor.surroundings import (
     check_address,
@@ -29,6 +36,8 @@ DatabaseCheck = Callable[["psycopg.Connection[Any]", Settings], Iterator[Finding
 #: By the name that a check has when it cannot be made.
 _ANY_DATABASE: dict[str, DatabaseCheck] = {
     "database": check_version,
+    "sessions": check_sessions,
+    "connections": check_connections,
     "durability": check_durability,
     "clock": check_clock,
     "migrations": check_migrations,
@@ -58,10 +67,9 @@ def diagnose(settings: Settings, database_url: str) -> list[Finding]:
     if not _is_for_this_machine(settings):
         wanted["tokens"] = check_tokens
     try:
-        plain = make_url(database_url).set(drivername="postgresql").render_as_string(hide_password=False)
-        with connect_briefly(plain) as connection:
+        with connect_briefly(conninfo(database_url)) as connection:
             findings += _of_database(connection, settings, wanted)
-    except (DatabaseUnavailable, ArgumentError) as error:
+    except (DatabaseUnavailable, ConfigurationError) as error:
         advice = (
             "start it, or look at HEADWATER_DATABASE_URL; `headwater up` starts one of its own without it"
         )
