@@ -12,7 +12,6 @@ from typing import Any
 from catalog.openlineage.pointer import pointer_to, segments_of
 from catalog.redaction import MARK, may_hold_secret, redact_text
 
-
 #: The values of environment variables hold secrets as often as not, under names that nobody can foresee.
 _ENVIRONMENT = ("run", "facets", "environmentVariables", "environmentVariables", "*", "value")
 

@@ -2,16 +2,26 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import assert_never
+from typing import Any, assert_never
 
 import orjson
 
 from catalog.facts import OPENLINEAGE_KINDS, FactKind
-from catalog.keys import DatasetKey
+from catalog.keys import DatasetKey, JobKey
 from catalog.ledger import Fact
-from catalog.openlineage.events import DatasetEvent, DatasetReference, JobEvent, RunEvent, parse_event
+from catalog.openlineage.definition import definition_job
+from catalog.openlineage.events import (
+    DatasetEvent,
+    DatasetLineage,
+    DatasetReference,
+    JobEvent,
+    RunEvent,
+    StatedFacets,
+    parse_event,
+)
+from catalog.openlineage.facets import Columns
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,11 +53,13 @@ class VersionReport:
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """A fact with what it says, and the datasets of which it says something."""
+    """A fact with what it says, the datasets of which it says something, and what its lineage facets name besides."""
 
     fact: Fact
     statement: RunEvent | DatasetEvent | JobEvent | VersionReport
     references: Sequence[DatasetReference]
+    named_datasets: Collection[DatasetKey] = ()
+    named_jobs: Collection[JobKey] = ()
 
     @classmethod
     def of(cls, fact: Fact) -> "Heard":
@@ -55,9 +67,33 @@ class Heard:
         if fact.kind == FactKind.VERSION_REPORT:
             return cls(fact, VersionReport.of(fact.body), ())
         event = parse_event(fact.body, fact.digest)
+        references: Sequence[DatasetReference]
         if isinstance(event, DatasetEvent):
-            return cls(fact, event, (event.dataset,))
-        return cls(fact, event, (*event.inputs, *event.outputs))
+            references, entries = (event.dataset,), None
+        else:
+            references, entries = (*event.inputs, *event.outputs), event.job_facets.get("lineage")
+        return cls(fact, event, references, *_named(references, entries, event.columns))
+
+
+def _named(
+    references: Iterable[DatasetReference], entries: list[list[Any]] | None, columns: Columns
+) -> tuple[set[DatasetKey], set[JobKey]]:
+    """Return the datasets and jobs that lineage facets name.
+
+    They are seen whatever becomes of the run's lineage: what else is heard of it, and when, must not matter.
+    """
+    lineages = [reference.lineage for reference in references if reference.lineage is not None]
+    datasets, jobs = set[DatasetKey](), set[JobKey]()
+    for kind, namespace, name, sources in entries or ():
+        lineages.append(DatasetLineage.of(sources))
+        if kind == "DATASET":
+            datasets.add(DatasetKey(namespace, name))
+        elif namespace is not None:
+            jobs.add(JobKey(namespace, name))
+    for lineage in lineages:
+        datasets.update(lineage.datasets)
+        jobs.update(lineage.jobs)
+    return datasets.union(*(lineage.sources for lineage in columns.values())), jobs
 
 
 def heard_in(facts: Iterable[Fact]) -> list[Heard]:
@@ -71,13 +107,18 @@ def heard_in(facts: Iterable[Fact]) -> list[Heard]:
 
 @dataclass(frozen=True, slots=True)
 class Names:
-    """Identities of everything that a batch names; `aliased` are the datasets for which it names an alias."""
+    """Identities of everything that a batch names.
+
+    `aliased` are the datasets for which it names an alias, `described_…` those of which it states facets.
+    """
 
     runs: set[uuid.UUID] = field(default_factory=set)
     parents: set[uuid.UUID] = field(default_factory=set)
     jobs: set[uuid.UUID] = field(default_factory=set)
     datasets: set[uuid.UUID] = field(default_factory=set)
     aliased: set[uuid.UUID] = field(default_factory=set)
+    described_datasets: set[uuid.UUID] = field(default_factory=set)
+    described_jobs: set[uuid.UUID] = field(default_factory=set)
 
     @classmethod
     def of(cls, batch: Iterable[Heard]) -> "Names":
@@ -87,20 +128,30 @@ class Names:
             match heard.statement:
                 case RunEvent() as event:
                     names.runs.add(event.run_id)
-                    names.jobs.add(event.job.id)
+                    names._add_job(event.job, event.stated)
                     if (parent := event.parent) is not None:
                         names.parents.add(parent.run.run_id)
                         names.jobs.add(parent.run.job.id)
                 case JobEvent() as event:
-                    names.jobs.add(event.job.id)
-                case DatasetEvent():
-                    pass
+                    names._add_job(event.job, event.stated)
+                case DatasetEvent() as event:
+                    names.described_datasets.update(key.id for key in event.stated.datasets)
+                    if event.defines:
+                        names.jobs.add(definition_job(event.dataset.key).id)
                 case VersionReport() as report:
                     names.datasets.add(report.dataset.id)
                 case _:
                     assert_never(heard.statement)
             names._add_references(heard.references)
+            names.datasets.update(key.id for key in heard.named_datasets)
+            names.jobs.update(key.id for key in heard.named_jobs)
         return names
+
+    def _add_job(self, job: JobKey, stated: StatedFacets) -> None:
+        self.jobs.add(job.id)
+        if stated.job:
+            self.described_jobs.add(job.id)
+        self.described_datasets.update(key.id for key in stated.datasets)
 
     def _add_references(self, references: Iterable[DatasetReference]) -> None:
         for reference in references:

@@ -8,7 +8,7 @@ from catalog.ledger import Fact
 from catalog.openlineage.events import DatasetEvent, JobEvent, RunEvent
 from catalog.openlineage.merge import MergedRun
 from hooks.observing.heard import Heard, VersionReport
-from hooks.observing.lineage import observe_job_event, observe_run
+from hooks.observing.lineage import observe_definition, observe_job_event, observe_run
 from hooks.observing.publisher import Publisher
 from hooks.observing.roots import assign_root
 from hooks.observing.rows.runs import RunRow
@@ -31,10 +31,11 @@ class Observer:
                 self._run(heard.fact, event)
             case DatasetEvent() as event:
                 self._see_datasets(heard, event)
+                observe_definition(self._set, heard.fact, event)
                 self._publisher.publish_dataset_event(heard.fact, event)
             case JobEvent() as event:
                 self._see_datasets(heard, event)
-                self._set.jobs.see(event.job, heard.fact.received_at, heard.fact.position)
+                self._see_job(heard.fact, event)
                 observe_job_event(self._set, heard.fact, event)
             case VersionReport() as report:
                 self._set.datasets.see(report.dataset, heard.fact.received_at, heard.fact.position)
@@ -43,7 +44,7 @@ class Observer:
                 assert_never(heard.statement)
 
     def _see_datasets(self, heard: Heard, event: RunEvent | DatasetEvent | JobEvent) -> None:
-        """Take what an event says of datasets, whatever it says of a run or a job: that they are, names, schemas."""
+        """Take what an event says of datasets, whatever it says of a run or a job: that they are, names, facets."""
         received_at, position = heard.fact.received_at, heard.fact.position
         for reference in heard.references:
             self._set.datasets.see(reference.key, received_at, position)
@@ -51,10 +52,22 @@ class Observer:
                 self._set.datasets.see(alias.key, received_at, position)
                 self._set.aliases.see(reference.key, alias.key, alias.type, event.event_time, position)
         self._set.datasets.see_schemas(event.schemas)
+        self._set.columns.see(event.columns)
+        for dataset in heard.named_datasets:
+            self._set.datasets.see(dataset, received_at, position)
+        for job in heard.named_jobs:
+            self._set.jobs.see(job, received_at, position)
+        for key, stated in event.stated.datasets.items():
+            self._set.dataset_facets.see(key.id, stated, event.order)
+
+    def _see_job(self, fact: Fact, event: RunEvent | JobEvent) -> None:
+        job = self._set.jobs.see(event.job, fact.received_at, fact.position)
+        if event.stated.job:
+            self._set.job_facets.see(job, event.stated.job, event.order)
 
     def _see_jobs(self, fact: Fact, event: RunEvent) -> None:
         """Take what an event says of its job and of the parent's, also one that changes nothing of its run."""
-        self._set.jobs.see(event.job, fact.received_at, fact.position)
+        self._see_job(fact, event)
         parent = event.parent
         if parent is not None:
             self._set.jobs.see(parent.run.job, fact.received_at, fact.position)

@@ -39,6 +39,35 @@ FROM dataset_version WHERE run_id = %(run)s
 -- name: makers
 SELECT run_id FROM version_maker WHERE version_id = %(version)s
 
+-- name: columns
+SELECT digest, body FROM column_lineage WHERE digest = ANY(%(digests)s::text[])
+
+-- name: save_columns
+INSERT INTO column_lineage (digest, body)
+SELECT * FROM unnest(%(digests)s::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
+
+-- name: dataset_facets
+SELECT dataset_id, orders, facets FROM dataset_facet WHERE dataset_id = ANY(%(ids)s::uuid[])
+
+-- name: job_facets
+SELECT job_id, orders, facets FROM job_facet WHERE job_id = ANY(%(ids)s::uuid[])
+
+-- name: save_dataset_facets
+INSERT INTO dataset_facet (dataset_id, orders, facets)
+SELECT id, string_to_array(orders, ','), facets::jsonb
+FROM unnest(%(ids)s::uuid[], %(orders)s::text[], %(facets)s::text[]) AS f (id, orders, facets)
+ON CONFLICT (dataset_id) DO UPDATE SET orders = excluded.orders, facets = excluded.facets
+
+-- name: save_job_facets
+INSERT INTO job_facet (job_id, orders, facets)
+SELECT id, string_to_array(orders, ','), facets::jsonb
+FROM unnest(%(ids)s::uuid[], %(orders)s::text[], %(facets)s::text[]) AS f (id, orders, facets)
+ON CONFLICT (job_id) DO UPDATE SET orders = excluded.orders, facets = excluded.facets
+
+-- name: save_facet_bodies
+INSERT INTO facet_body (digest, body)
+SELECT * FROM unnest(%(digests)s::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
+
 -- name: save_makers
 INSERT INTO version_maker (version_id, run_id)
 SELECT * FROM unnest(%(versions)s::uuid[], %(runs)s::uuid[]) ON CONFLICT DO NOTHING

@@ -8,7 +8,9 @@ from hooks.deciding.records import VersionEvent
 from hooks.observing.heard import Names
 from hooks.observing.memory import Memory
 from hooks.observing.rows.aliases import Aliases
+from hooks.observing.rows.columns import ColumnLineages
 from hooks.observing.rows.datasets import Datasets
+from hooks.observing.rows.facets import Facets
 from hooks.observing.rows.jobs import Jobs
 from hooks.observing.rows.observations import Observations
 from hooks.observing.rows.runs import Runs
@@ -26,6 +28,9 @@ class WorkingSet:
         self.aliases = Aliases(connection, memory, self.observations)
         self.jobs = Jobs(connection, memory, self.observations)
         self.shapes = Shapes(connection, memory)
+        self.columns = ColumnLineages(connection, memory)
+        self.dataset_facets = Facets(connection, memory, "dataset")
+        self.job_facets = Facets(connection, memory, "job")
         self.runs = Runs(connection)
         self.versions = Versions(connection)
         self.version_log = VersionLog(connection, self.aliases)
@@ -39,6 +44,9 @@ class WorkingSet:
         if unseen:
             # Children may have come before their parents.
             self.runs.load_children(unseen)
+        self.columns.load(self.runs.column_digests())
+        self.dataset_facets.load(names.described_datasets)
+        self.job_facets.load(names.described_jobs)
         self.datasets.load(names.datasets)
         self.jobs.load(names.jobs)
         self.aliases.load(pairs=names.aliased, classes=names.datasets)
@@ -47,6 +55,9 @@ class WorkingSet:
         """Write every change; return the new records of the version log."""
         self.datasets.flush()
         self.jobs.flush()
+        self.columns.flush()
+        self.dataset_facets.flush()
+        self.job_facets.flush()
         self.shapes.flush()
         self.aliases.flush()
         self.runs.flush()

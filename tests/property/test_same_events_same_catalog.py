@@ -25,7 +25,8 @@ NAMES = ["a", "b", "c"]
 TYPES = ["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL", "ABORT", "OTHER"]
 TABLES = (
     "fact, fact_digest, observation, dataset, job, job_parent, shape, job_shape, dataset_alias, dataset_class, run,"
-    " dataset_schema, dataset_version, version_event, parked, document, command_result"
+    " dataset_schema, dataset_version, version_maker, version_event, parked, document, command_result, column_lineage,"
+    " facet_body, dataset_facet, job_facet, version_maker"
 )
 
 
@@ -45,8 +46,30 @@ def datasets(draw: st.DrawFn) -> list[dict[str, Any]]:
             facets["schema"] = {"fields": [{"name": draw(st.sampled_from(NAMES)), "type": "int"}]}
         if draw(st.integers(0, 5)) == 0:
             facets["version"] = {"datasetVersion": draw(st.sampled_from(["1", "2"]))}
+        facets |= draw(described())
         found.append({"namespace": "ns", "name": name, "facets": facets})
     return found
+
+
+@st.composite
+def described(draw: st.DrawFn) -> dict[str, Any]:
+    """Facets that say of what columns and datasets are made, and others; some are deleted."""
+    facets: dict[str, Any] = {}
+    field = {
+        "namespace": "ns",
+        "name": draw(st.sampled_from([*NAMES, "u"])),
+        "field": draw(st.sampled_from("fg")),
+    }
+    if draw(st.integers(0, 3)) == 0:
+        facets["columnLineage"] = {"fields": {draw(st.sampled_from("xy")): {"inputFields": [field]}}}
+    if draw(st.integers(0, 5)) == 0:
+        facets["lineage"] = {"inputs": [], "fields": {draw(st.sampled_from("xy")): {"inputs": [field]}}}
+    if draw(st.integers(0, 3)) == 0:
+        facets["tags"] = {"tags": [{"key": draw(st.sampled_from(["gold", "raw"]))}]}
+    for name in list(facets):
+        if draw(st.integers(0, 4)) == 0:
+            facets[name] = {"_deleted": True}
+    return facets
 
 
 @st.composite
@@ -58,6 +81,8 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     if kind == "dataset":
         found = draw(datasets())
         return event | {"dataset": found[0] if found else {"namespace": "ns", "name": "a"}}
+    if draw(st.integers(0, 3)) == 0:
+        job["facets"] = {"sql": {"query": draw(st.sampled_from(["SELECT 1", "SELECT 2"]))}}
     event |= {"job": job, "inputs": draw(datasets()), "outputs": draw(datasets())}
     if kind == "job":
         return event
@@ -70,11 +95,19 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     if draw(st.integers(0, 6)) == 0:
         facets["extractionError"] = {"totalTasks": 2, "failedTasks": 1, "errors": []}
     # A run's job is the same in each of its events.
-    event["job"] = {"namespace": "ns", "name": "jk"[run % 2]}
+    event["job"] = job | {"namespace": "ns", "name": "jk"[run % 2]}
     return event | {
         "eventType": draw(st.sampled_from(TYPES)),
         "run": {"runId": str(RUNS[run]), "facets": facets},
     }
+
+
+def facets_of(owner: str) -> str:
+    """Return the query for every facet of datasets or jobs with the event that told it and what it says."""
+    return (
+        f"SELECT f.{owner}_id, e.key, f.orders[(e.value->>0)::int + 1], b.body FROM {owner}_facet f"  # noqa: S608 - one of two names
+        " CROSS JOIN jsonb_each(f.facets) e LEFT JOIN facet_body b ON b.digest = e.value->>1"
+    )
 
 
 def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
@@ -89,6 +122,8 @@ def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         "runs": "SELECT id, job_id, state, started_at, ended_at, parent_run_id, root_run_id FROM run",
         "versions": "SELECT id, dataset_id, state, origin, time, event_time, run_id, lifecycle, schema_hash,"
         " row_count FROM dataset_version WHERE state <> 'withdrawn'",
+        "facets of datasets": facets_of("dataset"),
+        "facets of jobs": facets_of("job"),
     }
     found: dict[str, Any] = {
         name: set(connection.execute(query).fetchall()) for name, query in queries.items()

@@ -60,6 +60,10 @@ class Runs:
         if run.parent_run_id is not None and run.parent_run_id != run.id:
             self._children.setdefault(run.parent_run_id, set()).add(run.id)
 
+    def column_digests(self) -> set[str]:
+        """Return the digests of what the runs that were read say of columns."""
+        return {digest for run in self._known.values() for digest in run.merged.column_digests}
+
     def get(self, run_id: uuid.UUID) -> RunRow | None:
         """Return the run where it was read or is of this batch."""
         return self._known.get(run_id)
