@@ -84,7 +84,7 @@ FROM (
 ) AS g FULL JOIN (
     SELECT (pair->>0)::uuid AS run_id, (pair->>1)::int AS attempt, count(*) AS count
     FROM procrastinate_jobs CROSS JOIN LATERAL jsonb_array_elements(args->'attempts') AS pair
-    WHERE task_name = 'headwater.launch' GROUP BY 1, 2
+    WHERE jsonb_typeof(args->'attempts') = 'array' GROUP BY 1, 2
 ) AS j USING (run_id, attempt)
 WHERE g.count IS DISTINCT FROM j.count OR g.count > 1
 ORDER BY 1, 2
