@@ -103,9 +103,9 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def facets_of(owner: str) -> str:
-    """Return the query for every facet of datasets or jobs with the event that told it and what it says."""
+    """Return the query for every facet of datasets or jobs with its row and what it says."""
     return (
-        f"SELECT f.{owner}_id, e.key, f.orders[(e.value->>0)::int + 1], b.body FROM {owner}_facet f"  # noqa: S608 - one of two names
+        f"SELECT f.{owner}_id, f.orders::text, f.facets::text, e.key, b.body FROM {owner}_facet f"  # noqa: S608 - a name
         " CROSS JOIN jsonb_each(f.facets) e LEFT JOIN facet_body b ON b.digest = e.value->>1"
     )
 

@@ -75,10 +75,14 @@ class Facets:
 
 
 def _packed(registers: Mapping[str, FacetRegister]) -> tuple[str, str]:
-    """Return the columns of a row: the orders, joined by commas, and the facets with places in them."""
-    orders: dict[Order, int] = {}
+    """Return the columns of a row: the orders, joined by commas, and the facets with places in them.
+
+    The same registers make the same row, in whatever order they were told.
+    """
+    orders = sorted({register.order for register in registers.values()})
+    place = {order: index for index, order in enumerate(orders)}
     facets = {
-        name: [orders.setdefault(order, len(orders)), None if digest is None else digest.hex()]
+        name: [place[order], None if digest is None else digest.hex()]
         for name, (order, digest) in registers.items()
     }
     return ",".join(orders), orjson.dumps(facets).decode()
