@@ -3,8 +3,9 @@ from typing import Any
 import orjson
 import pytest
 
+from catalog.openlineage.reference import facet_reference
 from catalog.openlineage.registry import RULES, rules_of
-from tests.conftest import DATA
+from tests.conftest import DATA, PROJECT
 
 #: What an event's part is called in the specification.
 BASES = {
@@ -53,3 +54,11 @@ def test_the_registry_names_every_facet_of_the_specification() -> None:
 
     assert len(paths) >= 38
     assert specified == {(rule.name, rule.place, rule.schema) for rule in RULES if rule.schema}
+
+
+def test_the_published_page_is_current_and_names_every_facet() -> None:
+    page = facet_reference()
+
+    hint = "run `python -m catalog.openlineage.reference > docs/openlineage.md`"
+    assert (PROJECT / "docs" / "openlineage.md").read_text("utf-8") == page, hint
+    assert sum(line.startswith("| `") for line in page.splitlines()) == len(RULES)
