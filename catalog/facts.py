@@ -46,9 +46,11 @@ RULE_CHANGING_KINDS = frozenset(
 
 
 class Outcome(StrEnum):
-    """How an attempt ended."""
+    """How an attempt ended: a command by its exit code, an attempt at an engine by what the engine said."""
 
     EXITED = "exited"
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
     TIMED_OUT = "timed_out"
     CANCELLED = "cancelled"
     LOST = "lost"
@@ -112,12 +114,22 @@ def attempt_claimed(run_id: uuid.UUID, attempt: int, *, host: str) -> NewFact:
 
 
 def attempt_started(
-    run_id: uuid.UUID, attempt: int, *, host: str, pid: int | None, at: dt.datetime
+    run_id: uuid.UUID,
+    attempt: int,
+    *,
+    host: str,
+    pid: int | None,
+    at: dt.datetime,
+    actor: str | None = None,
 ) -> NewFact:
-    """Return the fact that the attempt started; there is one for each attempt, whoever reports it."""
+    """Return the fact that the attempt started; there is one for each attempt, whoever reports it.
+
+    `host` is where it runs: a host, which is then the actor too, or the origin of an engine.
+    """
     digest = natural_digest(FactKind.ATTEMPT_STARTED, str(run_id), str(attempt))
     body = orjson.dumps({"attempt": attempt, "host": host, "pid": pid, "at": at})
-    return NewFact(FactKind.ATTEMPT_STARTED, digest, f"host:{host}", body, event_time=at, run_id=run_id)
+    teller = actor or f"host:{host}"
+    return NewFact(FactKind.ATTEMPT_STARTED, digest, teller, body, event_time=at, run_id=run_id)
 
 
 def attempt_ended(

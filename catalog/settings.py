@@ -117,6 +117,23 @@ class Settings(FromEnvironment):
         description="Days after its end for which an attempt's output and folder are kept on its host.",
     )
 
+    outbound_allow_private: bool = Field(
+        True,
+        description="Whether requests to engines may go to private networks (10.0.0.0/8, fc00::/7 and such).",
+    )
+    outbound_allow_loopback: bool | None = Field(
+        None,
+        description="Whether they may go to this machine; if nothing is said, where `up` listens on loopback alone.",
+    )
+    outbound_ca_bundle: Path | None = Field(
+        None,
+        description="PEM file with further authorities whose certificates are trusted in requests to engines.",
+    )
+    outbound_proxy: SecretStr | None = Field(
+        None,
+        description="URL of an HTTP proxy for requests to engines; it resolves names and decides where they may lead.",
+    )
+
     query_timeout_seconds: float = Field(15.0, gt=0, description="Longest time one GraphQL query may take.")
     query_max_depth: int = Field(15, gt=0, description="Deepest nesting of a GraphQL query.")
     query_max_complexity: int = Field(

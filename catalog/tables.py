@@ -66,6 +66,7 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         TableRole.WORK,
         "applied_late",
         "attempt_claim",
+        "engine_attempt",
         "follower",
         "host",
         "log_level",

@@ -2,7 +2,7 @@
 
 import datetime as dt
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -13,6 +13,8 @@ from procrastinate.manager import JobManager
 
 #: Queue of jobs that any worker with launchers may take; jobs about a claimed attempt go to its host's queue.
 LAUNCH_QUEUE = "launch"
+#: Stands for a host in the claim of an attempt that an engine runs: any worker may ask about it.
+ENGINE_HOST = "engine"
 #: Attempts that one job launches at most: few enough that several workers share a large fan-out.
 LAUNCH_CHUNK = 8
 
@@ -49,9 +51,15 @@ def launch_job(
     return Job("headwater.launch", queue, {"attempts": [[str(key.run_id), key.number] for key in keys]}, at)
 
 
-def launch_jobs(keys: Sequence[AttemptKey]) -> list[Job]:
+def engine_launch_job(keys: Sequence[AttemptKey], *, at: dt.datetime | None = None) -> Job:
+    """Return the job that asks engines to start the attempts."""
+    arguments = {"attempts": [[str(key.run_id), key.number] for key in keys]}
+    return Job("headwater.engine.launch", host_queue(ENGINE_HOST), arguments, at)
+
+
+def launch_jobs(keys: Sequence[AttemptKey], launch: Callable[[Sequence[AttemptKey]], Job]) -> list[Job]:
     """Return jobs that launch the attempts, several each: what is claimed together costs one transaction."""
-    return [launch_job(keys[index : index + LAUNCH_CHUNK]) for index in range(0, len(keys), LAUNCH_CHUNK)]
+    return [launch(keys[index : index + LAUNCH_CHUNK]) for index in range(0, len(keys), LAUNCH_CHUNK)]
 
 
 # Only the caller's connection is ever used, so the connector is never opened.

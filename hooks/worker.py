@@ -1,7 +1,7 @@
 """The worker process: followers in threads, jobs on an event loop, until it is told to stop.
 
-Any number of workers may run. One of them holds each follower; all of them take jobs, launches only those with folders
-in which commands may run.
+Any number of workers may run. One of them holds each follower; all of them take jobs and ask engines, launches of
+commands only those with folders in which commands may run.
 """
 
 import asyncio
@@ -25,8 +25,11 @@ from sqlalchemy import Engine
 from catalog.errors import HeadwaterError
 from catalog.follower import Follower, run_follower
 from hooks import launching
+from hooks.engines import advancing
+from hooks.engines.advancing import EngineContext
 from hooks.hosts import HostWatch
-from hooks.jobs import LAUNCH_QUEUE, AttemptKey, host_queue
+from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, AttemptKey, host_queue
+from hooks.outbound import OutboundClient
 
 log = structlog.get_logger(__name__)
 
@@ -46,6 +49,8 @@ LONGEST_RETRY_SECONDS = 30
 JOB_POOL = 6
 LAUNCH_CONCURRENCY = 16
 WATCH_CONCURRENCY = 1_000
+#: Exchanges with engines at once; each holds a connection to one.
+ENGINE_CONCURRENCY = 100
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class WorkerParts:
     conninfo: str
     followers: Sequence[FollowerSpec]
     launch: launching.LaunchContext
+    engines: EngineContext
+    outbound: OutboundClient
     host_name: str
     takes_launches: bool
     threads: int
@@ -77,8 +84,8 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.App:
-    """Return the job application of one worker: its tasks know the worker's launcher."""
+def job_app(context: launching.LaunchContext, engines: EngineContext, conninfo: str) -> procrastinate.App:
+    """Return the job application of one worker: its tasks know the worker's launcher and engines."""
     connector = procrastinate.PsycopgConnector(
         conninfo=conninfo, min_size=1, max_size=JOB_POOL, kwargs={"connect_timeout": 5}
     )
@@ -102,7 +109,27 @@ def job_app(context: launching.LaunchContext, conninfo: str) -> procrastinate.Ap
         key = AttemptKey(uuid.UUID(run_id), attempt)
         await asyncio.to_thread(launching.stop, context, key, launching.CANCELLED + reason)
 
+    _add_engine_tasks(app, engines)
     return app
+
+
+def _add_engine_tasks(app: procrastinate.App, engines: EngineContext) -> None:
+    queue = host_queue(ENGINE_HOST)
+
+    @app.task(name="headwater.engine.launch", queue=queue, retry=_NeverGiveUp())
+    async def launch(attempts: list[tuple[str, int]]) -> None:
+        await advancing.launch(
+            engines, [AttemptKey(uuid.UUID(run_id), number) for run_id, number in attempts]
+        )
+
+    @app.task(name="headwater.engine.advance", queue=queue, retry=_NeverGiveUp())
+    async def advance(run_id: str, attempt: int, epoch: int) -> None:
+        await advancing.advance(engines, AttemptKey(uuid.UUID(run_id), attempt), epoch)
+
+    @app.task(name="headwater.engine.stop", queue=queue, retry=_NeverGiveUp())
+    async def stop(run_id: str, attempt: int, reason: str) -> None:
+        key = AttemptKey(uuid.UUID(run_id), attempt)
+        await asyncio.to_thread(advancing.stop, engines, key, reason)
 
 
 class _NeverGiveUp(procrastinate.BaseRetryStrategy):
@@ -111,6 +138,9 @@ class _NeverGiveUp(procrastinate.BaseRetryStrategy):
     def get_retry_decision(
         self, *, exception: BaseException, job: procrastinate.jobs.Job
     ) -> procrastinate.RetryDecision | None:
+        if isinstance(exception, asyncio.CancelledError):
+            # The worker ends and would not wait any longer: another one does the job from its beginning.
+            return procrastinate.RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, Exception):
             return None
         seconds = min(2 ** min(job.attempts, 10), LONGEST_RETRY_SECONDS)
@@ -151,6 +181,7 @@ async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
     jobs = asyncio.create_task(_work(parts, stopping))
     await stopping.wait()
     await jobs
+    await parts.outbound.aclose()
     for thread in threads:
         await asyncio.to_thread(thread.join, 2.0)
 
@@ -158,7 +189,7 @@ async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
 async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
     """Take jobs; begin anew when the database was away."""
     while not stopping.is_set():
-        app = job_app(parts.launch, parts.conninfo)
+        app = job_app(parts.launch, parts.engines, parts.conninfo)
         try:
             async with app.open_async():
                 await _take_jobs(app, parts, stopping)
@@ -183,7 +214,11 @@ async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: async
         lost_seconds=parts.host_lost_seconds,
     )
     await asyncio.to_thread(hosts.beat)
-    workers = [_procrastinate_worker(app, [host_queue(parts.launch.host)], WATCH_CONCURRENCY)]
+    workers = [
+        _procrastinate_worker(app, [host_queue(parts.launch.host)], WATCH_CONCURRENCY),
+        # Apart from the others, so that engines that are slow to answer hold up nothing else.
+        _procrastinate_worker(app, [host_queue(ENGINE_HOST)], ENGINE_CONCURRENCY),
+    ]
     if parts.takes_launches:
         workers.append(_procrastinate_worker(app, [LAUNCH_QUEUE], LAUNCH_CONCURRENCY))
     tasks = [asyncio.create_task(worker) for worker in workers]

@@ -5,9 +5,11 @@ import platform
 from dataclasses import dataclass
 from typing import Any
 
+import httpx
 from sqlalchemy import Engine
 
 from catalog.database import create_database_engine, database_address
+from catalog.errors import ConfigurationError
 from catalog.follower import Follower
 from catalog.openlineage.receive import Limits, Redactor
 from catalog.settings import Settings
@@ -15,8 +17,11 @@ from graph.following import GRAPH_FOLLOWER_LOCK, GraphLog
 from graph.port import GraphStore
 from graph.postgresql.store import PostgresqlGraph
 from hooks.deciding.decider import Limits as DecidingLimits
+from hooks.engines.advancing import EngineContext
 from hooks.launchers.command import CommandLauncher, boot_identity, host_identity
+from hooks.launchers.http import HttpLauncher
 from hooks.launching import LaunchContext
+from hooks.outbound import OutboundClient, OutboundPolicy
 from hooks.state_follower import STATE_FOLLOWER_LOCK, StateLog
 from hooks.worker import FollowerSpec, WorkerParts, worker_name
 from web.access.tokens import TokenStore
@@ -127,6 +132,27 @@ def command_launcher(settings: Settings) -> CommandLauncher:
     )
 
 
+def outbound_client(settings: Settings) -> OutboundClient:
+    """Return the client for every request that leaves Headwater.
+
+    Raises `ConfigurationError` where `outbound_ca_bundle` holds no certificates.
+    """
+    trusted = httpx.create_ssl_context(trust_env=False)
+    if settings.outbound_ca_bundle is not None:
+        try:
+            trusted.load_verify_locations(cafile=settings.outbound_ca_bundle)
+        except OSError as error:
+            message = f"HEADWATER_OUTBOUND_CA_BUNDLE cannot be read as certificates: {error}"
+            raise ConfigurationError(message) from error
+    policy = OutboundPolicy(
+        allow_private=settings.outbound_allow_private,
+        # A worker on its own does not know whether the server is on this machine.
+        allow_loopback=settings.outbound_allow_loopback is True,
+    )
+    proxy = settings.outbound_proxy
+    return OutboundClient(policy, tls=trusted, proxy=None if proxy is None else proxy.get_secret_value())
+
+
 def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
     """Wire a worker; nothing is connected yet."""
     engine = create_database_engine(
@@ -144,6 +170,16 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
         now=lambda: dt.datetime.now(dt.UTC),
         api_key=settings.run_token.get_secret_value() if settings.run_token is not None else None,
     )
+    outbound = outbound_client(settings)
+    engines = EngineContext(
+        database=engine,
+        engines={
+            "http": HttpLauncher(outbound, secrets_folder=settings.secrets_dir, now=launch.now),
+        },
+        host=launch.host,
+        openlineage_url=launch.openlineage_url,
+        now=launch.now,
+    )
     return WorkerParts(
         engine=engine,
         conninfo=conninfo(direct_url(settings, database_url), application_name=WORKER),
@@ -152,6 +188,8 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
             FollowerSpec(graph_follower(settings), GRAPH_FOLLOWER_LOCK),
         ],
         launch=launch,
+        engines=engines,
+        outbound=outbound,
         host_name=platform.node(),
         takes_launches=bool(settings.allow_commands),
         threads=settings.job_threads,

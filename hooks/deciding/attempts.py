@@ -5,14 +5,14 @@ from typing import Any, assert_never
 
 import psycopg
 
-from catalog.documents.pipeline import Pipeline
+from catalog.documents.pipeline import CommandLaunch, HttpLaunch, Pipeline
 from catalog.errors import NotFound
 from catalog.facts import FactKind, Outcome
 from catalog.ledger import Fact
 from hooks.deciding.records import Occasion, PipelineRunRecord
 from hooks.deciding.registry import QUERIES
 from hooks.deciding.working_set import WorkingSet
-from hooks.jobs import AttemptKey, launch_job
+from hooks.jobs import AttemptKey, engine_launch_job, launch_job
 from policies.retry import attempts_left, next_attempt
 from policies.transitions import WITH_HOST, RunState
 
@@ -49,10 +49,18 @@ class Attempts:
 
     def _launch(self, run: PipelineRunRecord, *, at: dt.datetime | None) -> None:
         key = AttemptKey(run.id, run.attempt)
-        if at is None:
-            self._set.launches.append(key)
-        else:
-            self._set.jobs.append(launch_job([key], at=at))
+        launch = self.document(run).spec.launch
+        match launch:
+            case CommandLaunch() if at is None:
+                self._set.launches.append(key)
+            case CommandLaunch():
+                self._set.jobs.append(launch_job([key], at=at))
+            case HttpLaunch() if at is None:
+                self._set.engine_launches.append(key)
+            case HttpLaunch():
+                self._set.jobs.append(engine_launch_job([key], at=at))
+            case _:
+                assert_never(launch)
 
     def hear(self, kind: FactKind, fact: Fact, body: dict[str, Any], occasion: Occasion) -> None:
         """Apply what a host says of an attempt; raise `NotFound` for a run that nobody knows."""
@@ -82,12 +90,15 @@ class Attempts:
             case Outcome.EXITED if run.exit_code == 0:
                 self.end(run, RunState.SUCCEEDED, occasion, reason or "exit code 0", ended_at=ended_at)
                 return
+            case Outcome.SUCCEEDED:
+                self.end(run, RunState.SUCCEEDED, occasion, reason, ended_at=ended_at)
+                return
             case Outcome.CANCELLED:
                 self.end(run, RunState.CANCELLED, occasion, reason, ended_at=ended_at)
                 return
             case Outcome.EXITED:
                 target, reason = RunState.FAILED, reason or f"exit code {run.exit_code}"
-            case Outcome.NOT_STARTED:
+            case Outcome.NOT_STARTED | Outcome.FAILED:
                 target = RunState.FAILED
             case Outcome.TIMED_OUT:
                 target = RunState.TIMED_OUT

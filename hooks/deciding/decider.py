@@ -27,7 +27,7 @@ from hooks.deciding.records import (
 )
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
-from hooks.jobs import Job, host_queue
+from hooks.jobs import ENGINE_HOST, Job, host_queue
 from policies.due import Batching, Consumption, Plan, plan_runs
 from policies.queues import QueuedVersion
 from policies.retry import attempts_left
@@ -310,7 +310,8 @@ class Decider:
         if row is None:
             raise ValueError(f"expected a host to hold attempt {run.attempt} of run {run.id}, found none")
         arguments = {"run_id": str(run.id), "attempt": run.attempt, "reason": reason}
-        self._set.jobs.append(Job("headwater.stop", host_queue(row[0]), arguments))
+        task = "headwater.engine.stop" if row[0] == ENGINE_HOST else "headwater.stop"
+        self._set.jobs.append(Job(task, host_queue(row[0]), arguments))
 
     def _retry(self, run: PipelineRunRecord, occasion: Occasion) -> None:
         if run.state is not RunState.HELD and run.state not in RETRYABLE:

@@ -17,7 +17,7 @@ from hooks.deciding.records import Occasion, VersionEvent
 from hooks.deciding.registering import apply_rule_change
 from hooks.deciding.registry import Registry, load_registry
 from hooks.deciding.working_set import WorkingSet
-from hooks.jobs import enqueue_jobs, launch_jobs
+from hooks.jobs import enqueue_jobs
 
 _STAGE_ONE_KINDS = OPENLINEAGE_KINDS | {FactKind.VERSION_REPORT}
 
@@ -74,7 +74,7 @@ class DecidingStage:
                 if isinstance(record, Fact):
                     decider.fact(record)
         working_set.flush(connection)
-        enqueue_jobs(connection, [*launch_jobs(working_set.launches), *working_set.jobs])
+        enqueue_jobs(connection, working_set.every_job())
 
     def _change_rules(self, connection: psycopg.Connection[Any], registry: Registry, fact: Fact) -> None:
         names = apply_rule_change(connection, fact, registry)
@@ -92,7 +92,7 @@ class DecidingStage:
             working_set.reload_queue(connection, name)
             decider.evaluate(registry.pipelines[name], occasion)
         working_set.flush(connection)
-        enqueue_jobs(connection, [*launch_jobs(working_set.launches), *working_set.jobs])
+        enqueue_jobs(connection, working_set.every_job())
 
 
 def _triggered(fact: Fact) -> str:

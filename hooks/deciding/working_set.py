@@ -20,7 +20,7 @@ from hooks.deciding.records import (
     TransitionRecord,
 )
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_documents
-from hooks.jobs import AttemptKey, Job
+from hooks.jobs import AttemptKey, Job, engine_launch_job, launch_job, launch_jobs
 from policies.queues import QueuedVersion
 from policies.transitions import HOLDS_SLOT, RunState, check
 
@@ -51,6 +51,7 @@ class WorkingSet:
     decisions: list[DecisionRecord] = field(default_factory=list)
     results: list[CommandResult] = field(default_factory=list)
     launches: list[AttemptKey] = field(default_factory=list)
+    engine_launches: list[AttemptKey] = field(default_factory=list)
     jobs: list[Job] = field(default_factory=list)
 
     @classmethod
@@ -237,6 +238,14 @@ class WorkingSet:
                 QUERIES["save_numbers"], {"names": names, "numbers": [self.numbers[name] for name in names]}
             )
         self._flush_history(connection)
+
+    def every_job(self) -> list[Job]:
+        """Return the jobs that the changes make necessary."""
+        return [
+            *launch_jobs(self.launches, launch_job),
+            *launch_jobs(self.engine_launches, engine_launch_job),
+            *self.jobs,
+        ]
 
     def flush_consumption(self, connection: psycopg.Connection[Any]) -> None:
         """Write what was queued and consumed so far, so that statements about it see it."""

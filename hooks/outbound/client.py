@@ -74,11 +74,9 @@ class OutboundClient:
             fault = _fault(url)
             if fault is not None:
                 return NotSent(fault, permanent=True)
-            headers = dict(request.headers)
-            if origin_of(str(url)) == origin:
-                headers |= request.origin_headers
             hop.begin(str(url))
-            outcome = await self._exchange(request, url, headers, nearest, bounds, hop)
+            own = origin_of(str(url)) == origin
+            outcome = await self._exchange(request, url, nearest, bounds, hop, own=own)
             if not isinstance(outcome, _Redirect):
                 return outcome
             if url.scheme == "https" and outcome.url.scheme != "https":
@@ -91,25 +89,30 @@ class OutboundClient:
         self,
         request: OutboundRequest,
         url: httpx.URL,
-        headers: Mapping[str, str],
         nearest: Zone | None,
         bounds: Bounds,
         hop: "_Hop",
+        *,
+        own: bool,
     ) -> Exchange | _Redirect:
         times = httpx.Timeout(bounds.total_seconds, connect=bounds.connect_seconds).as_dict()
         try:
+            headers = httpx.Headers({"User-Agent": USER_AGENT, "Accept-Encoding": "identity"})
+            headers.update(request.headers)
+            headers.update(request.origin_headers if own else {})
             sent = httpx.Request(
                 request.method,
                 url,
-                headers={"User-Agent": USER_AGENT, "Accept-Encoding": "identity"} | dict(headers),
+                headers=headers,
                 content=request.body,
                 extensions={"timeout": times, "trace": hop.trace, NEAREST: nearest},
             )
             response = await self._transport.handle_async_request(sent)
         except AddressRefused as error:
             return NotSent(f"{origin_of(str(url))} is refused: {error}", permanent=True)
-        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, UnicodeError) as error:
-            return NotSent(f"this cannot be sent: {error}", permanent=True)
+        except (httpx.LocalProtocolError, httpx.UnsupportedProtocol, UnicodeError):
+            # Their own words may hold the value of a header.
+            return NotSent("this cannot be sent: a header or the URL is malformed", permanent=True)
         except httpx.HTTPError as error:
             return hop.failed(_told(error))
         try:

@@ -50,7 +50,7 @@ Manners = Callable[[Heard, Reply], None]
 class HttpDouble:
     """Hears requests and answers as its manners say; `heard` keeps all of them."""
 
-    def __init__(self, manners: Manners, host: str, tls: ssl.SSLContext | None) -> None:
+    def __init__(self, manners: Manners, host: str, port: int, tls: ssl.SSLContext | None) -> None:
         self.heard: list[Heard] = []
         self.arrived = threading.Condition()
         self.manners = manners
@@ -83,7 +83,7 @@ class HttpDouble:
             def handle_error(self, request: Any, client_address: Any) -> None:
                 pass
 
-        self._server = Server((host, 0), Handler)
+        self._server = Server((host, port), Handler)
         if tls is not None:
             self._server.socket = tls.wrap_socket(self._server.socket, server_side=True)
         self.host = host
@@ -110,10 +110,10 @@ class HttpDouble:
 
 @contextmanager
 def http_double(
-    manners: Manners, *, host: str = "127.0.0.1", tls: ssl.SSLContext | None = None
+    manners: Manners, *, host: str = "127.0.0.1", port: int = 0, tls: ssl.SSLContext | None = None
 ) -> Iterator[HttpDouble]:
     """Run a double until the end of the block; its handlers must have returned by then."""
-    double = HttpDouble(manners, host, tls)
+    double = HttpDouble(manners, host, port, tls)
     try:
         yield double
     finally:

@@ -18,6 +18,7 @@ from catalog.migrations import migrate
 from catalog.settings import Settings, default_data_dir
 from hooks.launching import CANCELLED
 from hooks.worker import run_worker as work
+from web.access.boundary import is_loopback_address
 from web.access.local_token import ensure_local_token
 from web.access.tokens import TokenStore, refuse_to_start
 from web.bootstrap import command_launcher, direct_url, worker_parts
@@ -108,7 +109,11 @@ def run_up(
     lock = DataFolderLock(settings.data_dir)
     lock.acquire(say)
     listener = bind(settings)
-    settings = settings.model_copy(update={"port": listener.getsockname()[1]})
+    address, port, *_ = listener.getsockname()
+    loopback = settings.outbound_allow_loopback
+    if loopback is None:
+        loopback = is_loopback_address(address)
+    settings = settings.model_copy(update={"port": port, "outbound_allow_loopback": loopback})
     lock.announce(settings.reachable_url)
     database: EmbeddedPostgreSQL | None = None
     if settings.database_url is None:

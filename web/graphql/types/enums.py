@@ -103,6 +103,8 @@ class AttemptOutcome(Enum):
     """How an attempt ended."""
 
     EXITED = word("exited", "With an exit code.")
+    SUCCEEDED = word("succeeded", "The engine said that it ended well.")
+    FAILED = word("failed", "The engine said that it ended badly, or refused it.")
     TIMED_OUT = word("timed_out", "It took too long and was ended.")
     CANCELLED = word("cancelled", "Somebody stopped it.")
     LOST = word("lost", "Nobody can know how.")
