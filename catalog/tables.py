@@ -40,6 +40,7 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "dataset_alias",
         "dataset_class",
         "dataset_facet",
+        "dataset_rename",
         "dataset_schema",
         "dataset_version",
         "decision",

@@ -77,7 +77,7 @@ RULES: tuple[FacetRule, ...] = (
         "dataset",
         "lifecycleStateChange",
         "LifecycleStateChangeDatasetFacet",
-        "DROP, RENAME and ALTER make no version.",
+        "DROP, RENAME and ALTER make no version; RENAME makes a dated edge from the former name.",
         (("lifecycle", readers.lifecycle),),
     ),
     FacetRule(

@@ -77,13 +77,14 @@ class Heard:
 
 def _named(
     references: Iterable[DatasetReference], entries: list[list[Any]] | None, columns: Columns
-) -> tuple[set[DatasetKey], set[JobKey]]:
-    """Return the datasets and jobs that lineage facets name.
+) -> tuple[list[DatasetKey], list[JobKey]]:
+    """Return the datasets and jobs that facets name: lineage, and former names.
 
     They are seen whatever becomes of the run's lineage: what else is heard of it, and when, must not matter.
     """
     lineages = [reference.lineage for reference in references if reference.lineage is not None]
-    datasets, jobs = set[DatasetKey](), set[JobKey]()
+    datasets = {reference.renamed_from for reference in references if reference.renamed_from is not None}
+    jobs = set[JobKey]()
     for kind, namespace, name, sources in entries or ():
         lineages.append(DatasetLineage.of(sources))
         if kind == "DATASET":
@@ -93,7 +94,9 @@ def _named(
     for lineage in lineages:
         datasets.update(lineage.datasets)
         jobs.update(lineage.jobs)
-    return datasets.union(*(lineage.sources for lineage in columns.values())), jobs
+    datasets.update(*(lineage.sources for lineage in columns.values()))
+    # The order in which they are seen is that of the observations.
+    return sorted(datasets), sorted(jobs)
 
 
 def heard_in(facts: Iterable[Fact]) -> list[Heard]:
@@ -109,7 +112,8 @@ def heard_in(facts: Iterable[Fact]) -> list[Heard]:
 class Names:
     """Identities of everything that a batch names.
 
-    `aliased` are the datasets for which it names an alias, `described_…` those of which it states facets.
+    `aliased` are the datasets for which it names an alias, `renamed` those with a former name, `described_…` those of
+    which it states facets.
     """
 
     runs: set[uuid.UUID] = field(default_factory=set)
@@ -117,6 +121,7 @@ class Names:
     jobs: set[uuid.UUID] = field(default_factory=set)
     datasets: set[uuid.UUID] = field(default_factory=set)
     aliased: set[uuid.UUID] = field(default_factory=set)
+    renamed: set[uuid.UUID] = field(default_factory=set)
     described_datasets: set[uuid.UUID] = field(default_factory=set)
     described_jobs: set[uuid.UUID] = field(default_factory=set)
 
@@ -156,6 +161,8 @@ class Names:
     def _add_references(self, references: Iterable[DatasetReference]) -> None:
         for reference in references:
             self.datasets.add(reference.key.id)
+            if reference.renamed_from is not None:
+                self.renamed.add(reference.key.id)
             if reference.aliases:
                 self.aliased.add(reference.key.id)
                 aliases = [alias.key.id for alias in reference.aliases]

@@ -51,6 +51,8 @@ class Observer:
             for alias in reference.aliases:
                 self._set.datasets.see(alias.key, received_at, position)
                 self._set.aliases.see(reference.key, alias.key, alias.type, event.event_time, position)
+            if reference.renamed_from is not None:
+                self._set.renames.see(reference.key, reference.renamed_from, event.event_time, position)
         self._set.datasets.see_schemas(event.schemas)
         self._set.columns.see(event.columns)
         for dataset in heard.named_datasets:

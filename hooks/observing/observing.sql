@@ -7,6 +7,9 @@ SELECT id, shape_at, shape_tiebreak, shape_hash FROM job WHERE id = ANY(%(ids)s:
 -- name: aliases
 SELECT dataset_id, alias_id, since, type FROM dataset_alias WHERE dataset_id = ANY(%(ids)s::uuid[])
 
+-- name: renames
+SELECT dataset_id, previous_id, since FROM dataset_rename WHERE dataset_id = ANY(%(ids)s::uuid[])
+
 -- name: parents
 SELECT job_id, parent_id, since FROM job_parent WHERE job_id = ANY(%(ids)s::uuid[])
 
@@ -124,6 +127,11 @@ INSERT INTO dataset_alias (dataset_id, alias_id, type, since)
 SELECT * FROM unnest(%(datasets)s::uuid[], %(aliases)s::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
 ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = excluded.since, type = excluded.type
 WHERE (excluded.since, excluded.type) < (dataset_alias.since, dataset_alias.type)
+
+-- name: save_renames
+INSERT INTO dataset_rename (dataset_id, previous_id, since)
+SELECT * FROM unnest(%(datasets)s::uuid[], %(previous)s::uuid[], %(sinces)s::timestamptz[])
+ON CONFLICT (dataset_id, previous_id) DO UPDATE SET since = excluded.since
 
 -- name: save_classes
 INSERT INTO dataset_class (dataset_id, class_id)

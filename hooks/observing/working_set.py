@@ -13,6 +13,7 @@ from hooks.observing.rows.datasets import Datasets
 from hooks.observing.rows.facets import Facets
 from hooks.observing.rows.jobs import Jobs
 from hooks.observing.rows.observations import Observations
+from hooks.observing.rows.renames import Renames
 from hooks.observing.rows.runs import Runs
 from hooks.observing.rows.shapes import Shapes
 from hooks.observing.rows.version_log import VersionLog
@@ -26,6 +27,7 @@ class WorkingSet:
         self.observations = Observations(connection)
         self.datasets = Datasets(connection, memory, self.observations)
         self.aliases = Aliases(connection, memory, self.observations)
+        self.renames = Renames(connection, self.observations)
         self.jobs = Jobs(connection, memory, self.observations)
         self.shapes = Shapes(connection, memory)
         self.columns = ColumnLineages(connection, memory)
@@ -50,6 +52,7 @@ class WorkingSet:
         self.datasets.load(names.datasets)
         self.jobs.load(names.jobs)
         self.aliases.load(pairs=names.aliased, classes=names.datasets)
+        self.renames.load(names.renamed)
 
     def flush(self) -> list[VersionEvent]:
         """Write every change; return the new records of the version log."""
@@ -60,6 +63,7 @@ class WorkingSet:
         self.job_facets.flush()
         self.shapes.flush()
         self.aliases.flush()
+        self.renames.flush()
         self.runs.flush()
         self.versions.flush()
         self.observations.flush()

@@ -16,6 +16,7 @@ from catalog.follower import Follower
 from graph.following import GraphLog
 from graph.model import EdgeKind
 from graph.postgresql.store import PostgresqlGraph
+from graph.steps import transformations_of
 from tests.support.spine import append, apply_fact, connect, fact_of_event, follow, parked, pipeline_body
 from tests.support.web import ledger, running_web
 
@@ -238,11 +239,41 @@ def test_edges(connection: psycopg.Connection, engine: Engine, interop_data: Pat
     held = {
         (edge.kind, edge.origin.node.name, edge.destination.node.name)
         for edge in edges
-        if edge.span.end is None
+        if edge.span.end is None and edge.kind not in (EdgeKind.DERIVES, EdgeKind.COLUMNS)
     }
     assert held == golden.edges
     ends = {edge.origin.node for edge in edges} | {edge.destination.node for edge in edges}
     assert {(node.namespace, node.name) for node in ends} <= golden.jobs | golden.datasets
+
+
+@each_folder
+def test_columns(connection: psycopg.Connection, engine: Engine, interop_data: Path, golden: Golden) -> None:
+    events = events_of(interop_data, golden)
+    hear(connection, events)
+
+    told = set()
+    for output in (output for event in events for output in event.get("outputs", [])):
+        lineage = output.get("facets", {}).get("columnLineage", {"fields": {}})
+        for field, made in lineage["fields"].items():
+            for source in made["inputFields"]:
+                # Older producers say for the whole field how it is made.
+                how = [each["subtype"] for each in source.get("transformations", [])] or [
+                    made["transformationType"]
+                ]
+                told.add((source["name"], source["field"], output["name"], field, *how))
+    assert len(told) == {AIRFLOW.folder: 16, SPARK.folder: 2, SIMPLE.folder: 0}[golden.folder]
+    held = {
+        (
+            edge.origin.node.name,
+            edge.origin.node.field,
+            edge.destination.node.name,
+            edge.destination.node.field,
+            *(each.subtype for each in transformations_of(edge.type)),
+        )
+        for edge in PostgresqlGraph(engine).edges()
+        if edge.kind is EdgeKind.DERIVES and edge.span.end is None
+    }
+    assert held == told
 
 
 @each_folder

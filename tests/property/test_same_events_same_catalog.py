@@ -15,6 +15,7 @@ from catalog.observations import (
     DatasetObserved,
     JobObserved,
     ParentObserved,
+    RenameObserved,
     ShapeObserved,
     decode_observed,
 )
@@ -26,7 +27,7 @@ TYPES = ["START", "RUNNING", "COMPLETE", "COMPLETE", "FAIL", "ABORT", "OTHER"]
 TABLES = (
     "fact, fact_digest, observation, dataset, job, job_parent, shape, job_shape, dataset_alias, dataset_class, run,"
     " dataset_schema, dataset_version, version_maker, version_event, parked, document, command_result, column_lineage,"
-    " facet_body, dataset_facet, job_facet, version_maker"
+    " facet_body, dataset_facet, job_facet, dataset_rename"
 )
 
 
@@ -40,7 +41,8 @@ def datasets(draw: st.DrawFn) -> list[dict[str, Any]]:
             facets["symlinks"] = {"identifiers": [{"namespace": "ns", "name": other, "type": "TABLE"}]}
         if draw(st.integers(0, 5)) == 0:
             facets["lifecycleStateChange"] = {
-                "lifecycleStateChange": draw(st.sampled_from(["DROP", "CREATE"]))
+                "lifecycleStateChange": draw(st.sampled_from(["DROP", "CREATE", "RENAME"])),
+                "previousIdentifier": {"namespace": "ns", "name": draw(st.sampled_from([*NAMES, "former"]))},
             }
         if draw(st.integers(0, 3)) == 0:
             facets["schema"] = {"fields": [{"name": draw(st.sampled_from(NAMES)), "type": "int"}]}
@@ -119,6 +121,7 @@ def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
         "points": "SELECT * FROM job_shape",
         "aliases": "SELECT dataset_id, alias_id, since FROM dataset_alias",
         "classes": "SELECT * FROM dataset_class",
+        "renames": "SELECT * FROM dataset_rename",
         "runs": "SELECT id, job_id, state, started_at, ended_at, parent_run_id, root_run_id FROM run",
         "versions": "SELECT id, dataset_id, state, origin, time, event_time, run_id, lifecycle, schema_hash,"
         " row_count FROM dataset_version WHERE state <> 'withdrawn'",
@@ -140,6 +143,8 @@ def catalog_of(connection: psycopg.Connection[Any]) -> dict[str, Any]:
                 latest[kind, job, parent] = since
             case AliasObserved(dataset, alias, _, since):
                 latest[kind, dataset, alias] = since
+            case RenameObserved(dataset, previous, since):
+                latest[kind, dataset, previous] = since
     found["observations"] = {identity: value for identity, value in latest.items() if value is not None}
     return found
 
