@@ -65,6 +65,11 @@ def time_of(order: Order) -> datetime:
     return instant_at(int(order[:_TIME_DIGITS], 16))
 
 
+def digest_of_order(order: Order) -> bytes:
+    """Return the digest of the event whose order this is."""
+    return bytes.fromhex(order[_TIME_DIGITS + 1 :])
+
+
 @dataclass(frozen=True, slots=True)
 class Alias:
     """Another name of a dataset (symlinks facet); `type` is upper case, for example TABLE, or empty."""

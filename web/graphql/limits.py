@@ -54,6 +54,9 @@ LEAF_SHARE = 100
 PRICES: Mapping[tuple[str, str], int] = {
     ("Dataset", "producers"): 10,
     ("Dataset", "consumers"): 10,
+    ("Run", "facets"): 20,
+    ("Run", "tags"): 20,
+    ("RunDataset", "facets"): 20,
     ("Pipeline", "warnings"): 50,
     ("Pipeline", "condition"): 20,
     ("PipelineRun", "logs"): 1_000,

@@ -14,6 +14,7 @@ from catalog.documents.pipeline import Pipeline as PipelineDocument
 from catalog.keys import DatasetKey, JobKey
 from policies.conditions import Condition, from_document, leaves
 from web.graphql.cohort import Record
+from web.graphql.facet_records import TagRecord
 
 
 @dataclass(slots=True, eq=False)
@@ -49,6 +50,7 @@ class FieldRecord:
     type: str | None
     description: str | None
     fields: "list[FieldRecord]"
+    tags: list[TagRecord] = field(default_factory=list)
 
     @classmethod
     def all_of(cls, fields: list[Any]) -> "list[FieldRecord]":
@@ -62,6 +64,12 @@ class FieldRecord:
             )
             for column in fields
         ]
+
+    def tagged(self, tags: Mapping[str, list[TagRecord]], above: str = "") -> "FieldRecord":
+        """Return the column with the tags that name it; a column within another is named `outer.inner`."""
+        path = above + self.name
+        within = [inner.tagged(tags, f"{path}.") for inner in self.fields]
+        return FieldRecord(self.name, self.type, self.description, within, tags.get(path, []))
 
 
 def _text(value: Any) -> str | None:

@@ -11,6 +11,8 @@ import orjson
 from catalog.keys import DatasetKey
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
+from web.graphql.facet_records import TagRecord
+from web.graphql.loaders.facets import described_datasets, schemas_told
 from web.graphql.loaders.named import NamedThings
 from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, PipelineRecord
 from web.graphql.request import QueryRequest
@@ -53,10 +55,24 @@ def classes(request: QueryRequest, ids: Iterable[uuid.UUID]) -> dict[uuid.UUID, 
 def dataset_fields(
     request: QueryRequest, members: Sequence[DatasetRecord]
 ) -> Mapping[uuid.UUID, list[FieldRecord]]:
-    """Return the columns that the newest published version with a schema told."""
+    """Return the columns that the newest published version with a schema told, else the schema told last; with tags."""
     hashes = dict(request.rows(QUERIES["schema_hashes"], ids=[member.row_id for member in members]))
     schemas = schemas_by_hash(request, hashes.values())
-    return {dataset: schemas[found] for dataset, found in hashes.items() if found in schemas}
+    found = {dataset: schemas[hash_] for dataset, hash_ in hashes.items() if hash_ in schemas}
+    # What was only ever read has no versions.
+    unwritten = [member.row_id for member in members if member.row_id not in found]
+    if unwritten:
+        found |= schemas_told(request, unwritten)
+    return {dataset: _tagged(fields, members[0], dataset) for dataset, fields in found.items()}
+
+
+def _tagged(fields: list[FieldRecord], member: DatasetRecord, dataset: uuid.UUID) -> list[FieldRecord]:
+    described = member.cohort.ask(described_datasets).get(dataset)
+    tags: defaultdict[str, list[TagRecord]] = defaultdict(list)
+    for tag in described.tags if described is not None else ():
+        if tag.field is not None:
+            tags[tag.field].append(tag)
+    return [column.tagged(tags) for column in fields] if tags else fields
 
 
 def schemas_of(request: QueryRequest, members: Sequence[Any]) -> Mapping[str, list[FieldRecord]]:

@@ -36,6 +36,7 @@ from web.graphql.request import QueryRequest
 QUERIES = load_queries(Path(__file__).with_name("versions.sql"))
 
 LATEST_FIRST = Order("versions", (dt.datetime, uuid.UUID), (LATEST, LAST_UUID))
+SCHEMAS_LATEST_FIRST = Order("schemas", (dt.datetime, uuid.UUID), (LATEST, LAST_UUID))
 
 BY_SEQUENCE = Order("consumption", (int, uuid.UUID), (0, FIRST_UUID))
 
@@ -99,6 +100,28 @@ def version_pages(
         order=LATEST_FIRST,
         place_of=lambda record: (record.time, record.row_id),
         count=counted_once(lambda: request.rows(QUERIES["counts"], datasets=datasets, states=chosen)),
+    )
+
+
+def schema_pages(
+    request: QueryRequest, members: Sequence[DatasetRecord], first: int, after: str | None
+) -> Mapping[uuid.UUID, Page[VersionRecord]]:
+    """Return a page of the versions with which the columns of each dataset changed, latest first."""
+    check_first(first)
+    after_time, after_id = SCHEMAS_LATEST_FIRST.decode(after)
+    datasets = [member.row_id for member in members]
+    rows = request.rows(
+        QUERIES["schema_page"], datasets=datasets, after_time=after_time, after_id=after_id, limit=first + 1
+    )
+    return pages_by_parent(
+        request,
+        datasets,
+        [(record.dataset_id, record) for record in _records(rows)],
+        first=first,
+        after=after,
+        order=SCHEMAS_LATEST_FIRST,
+        place_of=lambda record: (record.time, record.row_id),
+        count=counted_once(lambda: request.rows(QUERIES["schema_counts"], datasets=datasets)),
     )
 
 

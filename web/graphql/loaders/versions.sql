@@ -29,6 +29,29 @@ SELECT dataset_id, count(*) FROM dataset_version
 WHERE dataset_id = ANY(%(datasets)s::uuid[]) AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))
 GROUP BY dataset_id
 
+-- name: schema_page
+SELECT v.id, v.dataset_id, v.state, v.origin, v.time, v.event_time, v.run_id, v.partition, v.version, v.lifecycle,
+       v.schema_hash, v.row_count, v.byte_count, v.digest, v.position
+FROM unnest(%(datasets)s::uuid[]) AS asked (id)
+CROSS JOIN LATERAL (
+    SELECT * FROM (
+        SELECT *, lag(schema_hash) OVER (ORDER BY time, id) AS before FROM dataset_version
+        WHERE dataset_id = asked.id AND state = 'published' AND schema_hash IS NOT NULL
+    ) AS told
+    WHERE before IS DISTINCT FROM schema_hash
+      AND (time, id) < (%(after_time)s::timestamptz, %(after_id)s::uuid)
+    ORDER BY time DESC, id DESC LIMIT %(limit)s
+) AS v
+ORDER BY v.time DESC, v.id DESC
+
+-- name: schema_counts
+SELECT dataset_id, count(*) FROM (
+    SELECT dataset_id, schema_hash, lag(schema_hash) OVER (PARTITION BY dataset_id ORDER BY time, id) AS before
+    FROM dataset_version
+    WHERE dataset_id = ANY(%(datasets)s::uuid[]) AND state = 'published' AND schema_hash IS NOT NULL
+) AS told
+WHERE before IS DISTINCT FROM schema_hash GROUP BY dataset_id
+
 -- name: of_runs
 SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
        row_count, byte_count, digest, position

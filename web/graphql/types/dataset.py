@@ -6,15 +6,25 @@ import strawberry
 
 from graph.model import Direction
 from web.graphql.connections import Connection
+from web.graphql.facet_records import (
+    UNDESCRIBED,
+    DatasetTypeRecord,
+    Described,
+    FacetRecord,
+    OwnerRecord,
+    TagRecord,
+)
 from web.graphql.loaders.datasets import aliases, dataset_fields, shown_names
+from web.graphql.loaders.facets import described_datasets, facets_of_datasets
 from web.graphql.loaders.neighbours import Neighbours as NeighboursRecord
 from web.graphql.loaders.neighbours import neighbours
-from web.graphql.loaders.versions import current_versions, version_pages
+from web.graphql.loaders.versions import current_versions, schema_pages, version_pages
 from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, VersionRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
 from web.graphql.types.enums import DatasetVersionState
+from web.graphql.types.facet import DatasetKind, Facet, Owner, Tag
 from web.graphql.types.lineage import Completeness
 from web.graphql.types.references import DatasetType, DatasetVersionType, JobType
 
@@ -27,6 +37,9 @@ class SchemaField:
     type: str | None = plain("Its type in the producer's words; null where the producer did not tell.")
     description: str | None = plain("What it holds; null where the producer did not tell.")
     fields: list["SchemaField"] = plain("The columns within it, for a nested one.")
+    tags: list[Tag] = plain(
+        "Labels that the dataset's tags give it now; none for columns of a version or a run."
+    )
 
 
 @object_type
@@ -67,8 +80,44 @@ def _versions(
 
 
 def _fields(root: DatasetRecord) -> list[FieldRecord] | None:
-    """The columns that the newest of the last 100 published versions told; null where none of them did."""
+    """The columns that the newest of the last 100 published versions told, else the schema told last; else null."""
     return root.cohort.ask(dataset_fields).get(root.row_id)
+
+
+def _schema_history(
+    root: DatasetRecord, first: int = NESTED_FIRST, after: str | None = None
+) -> Page[VersionRecord]:
+    """The published versions whose columns differ from those of the version before that told any, latest first."""
+    return root.cohort.ask(schema_pages, first, after)[root.row_id]
+
+
+def _facets(root: DatasetRecord) -> list[FacetRecord]:
+    """Every facet that was told of it, by name, as it was sent last."""
+    return root.cohort.ask(facets_of_datasets).get(root.row_id, [])
+
+
+def _described(root: DatasetRecord) -> Described:
+    return root.cohort.ask(described_datasets).get(root.row_id, UNDESCRIBED)
+
+
+def _description(root: DatasetRecord) -> str | None:
+    """What it holds, as a producer told (OpenLineage documentation)."""
+    return _described(root).description
+
+
+def _owners(root: DatasetRecord) -> list[OwnerRecord]:
+    """Who answers for it, as a producer told."""
+    return _described(root).owners
+
+
+def _tags(root: DatasetRecord) -> list[TagRecord]:
+    """The labels that a producer gave it, those of its columns among them."""
+    return _described(root).tags
+
+
+def _dataset_type(root: DatasetRecord) -> DatasetTypeRecord | None:
+    """What it is; null where no producer told."""
+    return _described(root).dataset_type
 
 
 def _aliases(root: DatasetRecord) -> list[AliasRecord]:
@@ -103,6 +152,12 @@ class Dataset:
     shown_name = resolved(_shown_name, DatasetType)
     aliases = resolved(_aliases, list[DatasetAlias])
     fields = resolved(_fields, list[SchemaField] | None)
+    schema_history = resolved(_schema_history, Connection[DatasetVersionType])
+    description = resolved(_description, str | None)
+    owners = resolved(_owners, list[Owner])
+    tags = resolved(_tags, list[Tag])
+    dataset_type = resolved(_dataset_type, DatasetKind | None)
+    facets = resolved(_facets, list[Facet])
     current_version = resolved(_current_version, DatasetVersionType | None)
     versions = resolved(_versions, Connection[DatasetVersionType])
     producers = resolved(_producers, JobNeighbours)

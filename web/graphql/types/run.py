@@ -6,7 +6,9 @@ import strawberry
 
 from catalog.openlineage.merge import MergedRun
 from web.graphql.connections import Connection
+from web.graphql.facet_records import Described, FacetRecord, TagRecord
 from web.graphql.loaders.datasets import datasets_of, schemas_of
+from web.graphql.loaders.facets import facets_of_run_datasets, facets_of_runs, run_facets
 from web.graphql.loaders.jobs import jobs_of
 from web.graphql.loaders.pipeline_runs import pipeline_runs_of
 from web.graphql.loaders.runs import (
@@ -35,6 +37,7 @@ from web.graphql.scalars import Long
 from web.graphql.types.dataset import SchemaField
 from web.graphql.types.declaring import object_type, plain, resolved
 from web.graphql.types.enums import RunEventType
+from web.graphql.types.facet import Facet, Tag
 from web.graphql.types.references import (
     DatasetType,
     DatasetVersionType,
@@ -56,6 +59,11 @@ def _fields(root: RunDatasetRecord) -> list[FieldRecord] | None:
     return None if root.schema_hash is None else root.cohort.ask(schemas_of).get(root.schema_hash)
 
 
+def _dataset_facets(root: RunDatasetRecord) -> list[FacetRecord]:
+    """The facets that it has as an input or output of this run alone, by name, as they were sent last."""
+    return root.cohort.ask(facets_of_run_datasets).get(root.row_id, [])
+
+
 @object_type
 class RunDataset:
     """A dataset as the events of one run speak of it, together."""
@@ -69,6 +77,7 @@ class RunDataset:
     description: str | None = plain("What the producer says that it holds.")
     dataset = resolved(_dataset, DatasetType | None)
     fields = resolved(_fields, list[SchemaField] | None)
+    facets = resolved(_dataset_facets, list[Facet])
 
 
 def _merged(root: RunRecord) -> MergedRun | None:
@@ -151,6 +160,19 @@ def _consumed_versions(root: RunRecord) -> ConsumedVersionsRecord | None:
     return root.cohort.ask(consumed_by_runs).get(root.row_id)
 
 
+def _facets(root: RunRecord) -> list[FacetRecord]:
+    """Every facet of the run, by name, as it was sent last; those of datasets and jobs stand there."""
+    return root.cohort.ask(facets_of_runs).get(root.row_id, [])
+
+
+def _tags(root: RunRecord) -> list[TagRecord]:
+    """The labels that the producer gave it."""
+    facets = root.cohort.ask(run_facets).get(root.row_id)
+    return (
+        [] if facets is None else Described.of({name: told.facet for name, told in facets.run.items()}).tags
+    )
+
+
 def _events(root: RunRecord, first: int = NESTED_FIRST, after: str | None = None) -> Page[FactRecord]:
     """The facts that name it, in ledger order; a page ends early where their bodies are large."""
     return root.cohort.ask(fact_pages, first, after)[root.row_id]
@@ -188,5 +210,7 @@ class Run:
     outputs = resolved(_outputs, list[RunDataset] | None)
     versions = resolved(_versions, list[DatasetVersionType])
     consumed_versions = resolved(_consumed_versions, ConsumedVersions | None)
+    tags = resolved(_tags, list[Tag])
+    facets = resolved(_facets, list[Facet])
     events = resolved(_events, Connection[FactType])
     pipeline_run = resolved(_pipeline_run, PipelineRunType | None)
