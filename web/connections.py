@@ -23,8 +23,8 @@ log = structlog.get_logger(__name__)
 WEB_DIRECT = 2
 #: A worker holds or stands by for each follower on a connection of its own.
 FOLLOWERS = 2
-#: It listens for jobs of its host, and for launches.
-JOB_LISTENERS = 2
+#: It listens for jobs of its host, for questions to engines, and for launches.
+JOB_LISTENERS = 3
 
 
 @dataclass(frozen=True, slots=True)
