@@ -25,9 +25,22 @@ from catalog.observations import (
 from catalog.openlineage.shape import Shape
 from graph.bounds import check_bounds, check_most
 from graph.digest import graph_digest
+from graph.impact_reference import ReferenceImpact, impact
 from graph.intervals import Point, coalesce, tile
 from graph.mentions import mentions
-from graph.model import Direction, EdgeKind, HeldEdge, JobsBeside, Lineage, Node, NodeKind, Span, Vertex, Want
+from graph.model import (
+    Direction,
+    EdgeKind,
+    HeldEdge,
+    Impact,
+    JobsBeside,
+    Lineage,
+    Node,
+    NodeKind,
+    Span,
+    Vertex,
+    Want,
+)
 from graph.reference import ReferenceWalk, answer, beside, field_aliases
 from graph.steps import ShapeEdge, shape_edges
 
@@ -141,6 +154,30 @@ class MemoryGraph:
         }[direction]
         walks = [ReferenceWalk(start, current, way, depth) for way in ways]
         return answer(walks, max_nodes=max_nodes, want=want, position=self._position)
+
+    def impact(
+        self,
+        node_id: NodeId,
+        *,
+        depth: int,
+        max_nodes: int,
+        seconds: float,  # noqa: ARG002 - the model answers at its own pace
+    ) -> Impact:
+        """Return what a change of the node may change, nearest first, and whether that is everything."""
+        check_bounds(depth, max_nodes)
+        start = self.resolve(node_id) or self._unnamed_field(node_id)
+        if start is None:
+            raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])
+        current = [edge for edge in self.edges() if edge.span.end is None]
+        walk = ReferenceImpact(start, self._nodes, current, depth)
+        return impact(walk, start, max_nodes=max_nodes, position=self._position)
+
+    def _unnamed_field(self, node_id: NodeId) -> Node | None:
+        """Return a field that is not stored, of a dataset that is."""
+        if node_id.kind != NodeKind.FIELD:
+            return None
+        candidates = [Node(NodeKind.FIELD, *names) for names in node_id.candidates()]
+        return next((field for field in candidates if field.dataset in self._nodes), None)
 
     def jobs_beside(
         self,

@@ -191,6 +191,59 @@ class Lineage:
     position: int
 
 
+class ImpactLevel(StrEnum):
+    """How precisely it is known what of a dataset is affected."""
+
+    #: All of it may be.
+    TABLE = "TABLE"
+    #: The fields that are affected are known, and stand beside it.
+    COLUMNS = "COLUMNS"
+
+
+class Affected(NamedTuple):
+    """Something that a change of the start may change; a tuple, because an answer may hold many thousands."""
+
+    node: Node
+    #: Edges from the start, as lineage counts them; from field to field it is two.
+    distance: int
+    #: Of a dataset; None for jobs and fields.
+    level: ImpactLevel | None
+    #: Where in the trail a shortest path to it ends.
+    step: int
+
+
+@dataclass(frozen=True, slots=True)
+class Trail:
+    """Steps of shortest paths, which share their beginnings: at the same place a node id, and the step before it."""
+
+    node_ids: tuple[str, ...] = ()
+    #: -1 where a path begins.
+    before: tuple[int, ...] = ()
+
+    def path(self, step: int) -> list[str]:
+        """Return the node ids from the beginning to the step."""
+        found = []
+        while step >= 0:
+            found.append(self.node_ids[step])
+            step = self.before[step]
+        return found[::-1]
+
+
+@dataclass(frozen=True, slots=True)
+class Impact:
+    """What a change of `start` may change, by (distance, node id); its own names and fields are not repeated.
+
+    `trail` has one shortest path to each; which of several is not said. `position` is the ledger position of the
+    answer.
+    """
+
+    start: Node
+    affected: tuple[Affected, ...]
+    trail: Trail
+    completeness: Completeness
+    position: int
+
+
 @dataclass(frozen=True, slots=True)
 class Beside:
     """The jobs one edge away from a dataset, aliases crossed, by node id; and whether these are all."""

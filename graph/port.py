@@ -5,7 +5,7 @@ from typing import Protocol
 
 from catalog.keys import DatasetKey, NodeId
 from catalog.observations import Observation
-from graph.model import Direction, HeldEdge, JobsBeside, Lineage, Node, Want
+from graph.model import Direction, HeldEdge, Impact, JobsBeside, Lineage, Node, Want
 
 
 class GraphReader(Protocol):
@@ -35,6 +35,15 @@ class GraphReader(Protocol):
         `depth` counts edges (dataset to job is 1, an alias 0). At most `max_nodes` nodes are kept, the start
         among them: the nearest, of equally near ones those that fewer aliases lead to, then the smaller ids.
         `seconds` bounds the walk. Raises `NotFound` where no such node is stored.
+        """
+
+    def impact(self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float) -> Impact:
+        """Return what a change of the node may change, by columns where they are known.
+
+        `graph.impact_reference` says exactly what that is. `depth`, `max_nodes` and `seconds` bound it as they bound
+        `lineage`; the start counts as one node, whatever fields it has. A field that no lineage of columns names is
+        asked about as one of which nothing is known to be made. Raises `NotFound` where no such node, or no dataset of
+        such a field, is stored.
         """
 
     def jobs_beside(

@@ -10,7 +10,9 @@ kept and its rank is not beyond that of the first node left out.
 import datetime as dt
 import heapq
 from collections import defaultdict
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, Protocol, TypeVar
 
 from graph.model import (
     CARRIES_DATA,
@@ -33,12 +35,36 @@ Rank = tuple[int, int]
 START: Rank = (0, 0)
 
 
-class ReferenceWalk:
+class OfNode(Protocol):
+    """What a walk goes through: it is shown as its node."""
+
+    @property
+    def node(self) -> Node:
+        """The node."""
+
+    def __lt__(self, other: Any, /) -> bool: ...
+
+    def __hash__(self) -> int: ...
+
+
+Place = TypeVar("Place", bound=OfNode)
+
+
+class RankedWalk(Generic[Place]):
+    """A walk whose ranks are known."""
+
+    #: What lies one step from each place, and whether that costs no distance.
+    neighbours: defaultdict[Place, set[tuple[Place, bool]]]
+    #: Of everything that is reached.
+    ranks: dict[Place, Rank]
+
+
+class ReferenceWalk(RankedWalk[Vertex]):
     """The ranks of all vertices that one direction reaches within the depth."""
 
     def __init__(self, start: Node, edges: Collection[HeldEdge], direction: Direction, depth: int) -> None:
         self.edges = [edge for edge in edges if edge.kind in CARRIES_DATA]
-        self.neighbours: dict[Vertex, set[tuple[Vertex, bool]]] = defaultdict(set)
+        self.neighbours = defaultdict(set)
         for edge in self.edges:
             pair = (edge.origin, edge.destination)
             alias = edge.kind is EdgeKind.ALIAS
@@ -49,33 +75,42 @@ class ReferenceWalk:
         vertices = {vertex for edge in self.edges for vertex in (edge.origin, edge.destination)}
         # A walk from a job starts at every step of it, but for those between columns.
         steps = {vertex for vertex in vertices if vertex.node == start and vertex.step < COLUMN_STEPS}
-        self.ranks = self._rank({Vertex(start)} | steps, depth)
-
-    def _rank(self, starts: Collection[Vertex], depth: int) -> dict[Vertex, Rank]:
-        ranks: dict[Vertex, Rank] = {}
-        waiting = [(START, vertex) for vertex in starts]
-        heapq.heapify(waiting)
-        while waiting:
-            rank, vertex = heapq.heappop(waiting)
-            if vertex in ranks:
-                continue
-            ranks[vertex] = rank
-            for neighbour, alias in self.neighbours[vertex]:
-                onward = (rank[0], rank[1] + 1) if alias else (rank[0] + 1, 0)
-                if onward[0] <= depth:
-                    heapq.heappush(waiting, (onward, neighbour))
-        return ranks
+        self.ranks = ranked({Vertex(start)} | steps, self.neighbours, depth)
 
 
-def field_aliases(nodes: Collection[Node], edges: Collection[HeldEdge]) -> list[HeldEdge]:
-    """Return an alias between every two fields of one name whose datasets are names of one dataset."""
+def ranked(
+    starts: Collection[Place], neighbours: Mapping[Place, set[tuple[Place, bool]]], depth: int
+) -> dict[Place, Rank]:
+    """Return the rank of everything within the depth; a neighbour comes with whether it costs no distance."""
+    ranks: dict[Place, Rank] = {}
+    waiting = [(START, vertex) for vertex in starts]
+    heapq.heapify(waiting)
+    while waiting:
+        rank, vertex = heapq.heappop(waiting)
+        if vertex in ranks:
+            continue
+        ranks[vertex] = rank
+        for neighbour, alias in neighbours[vertex]:
+            onward = (rank[0], rank[1] + 1) if alias else (rank[0] + 1, 0)
+            if onward[0] <= depth:
+                heapq.heappush(waiting, (onward, neighbour))
+    return ranks
+
+
+def names_of_datasets(edges: Collection[HeldEdge]) -> dict[Node, set[Node]]:
+    """Return for each dataset that has several names all of them."""
     other_names: dict[Node, set[Node]] = defaultdict(set)
-    aliases = [edge for edge in edges if edge.kind is EdgeKind.ALIAS]
-    for edge in aliases:
+    for edge in (edge for edge in edges if edge.kind is EdgeKind.ALIAS):
         here, there = edge.origin.node, edge.destination.node
         joined = {here, there} | other_names[here] | other_names[there]
         for name in joined:
             other_names[name] = joined
+    return other_names
+
+
+def field_aliases(nodes: Collection[Node], edges: Collection[HeldEdge]) -> list[HeldEdge]:
+    """Return an alias between every two fields of one name whose datasets are names of one dataset."""
+    other_names = names_of_datasets(edges)
     found = []
     for field in (node for node in nodes if node.field):
         others = {Node(field.kind, *name[1:3], field.field) for name in other_names[field.dataset]}
@@ -88,8 +123,20 @@ def field_aliases(nodes: Collection[Node], edges: Collection[HeldEdge]) -> list[
     return found
 
 
-def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, position: int) -> Lineage:
-    """Return the union of the walks, of which at most `max_nodes` nodes are kept."""
+@dataclass(frozen=True, slots=True)
+class Kept(Generic[Place]):
+    """What the limit on nodes leaves of walks."""
+
+    #: By distance, then id.
+    nodes: list[Node]
+    ranks: dict[Node, Rank]
+    #: Of each walk what it visits.
+    visited: list[set[Place]]
+    completeness: Completeness
+
+
+def keep(walks: Sequence[RankedWalk[Place]], max_nodes: int) -> Kept[Place]:
+    """Return what is kept of the walks together, and whether that is everything."""
     ranks: dict[Node, Rank] = {}
     for walk in walks:
         for vertex, rank in walk.ranks.items():
@@ -97,27 +144,32 @@ def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, positi
     ordered = sorted(ranks, key=lambda node: (ranks[node], node.id))
     kept, left_out = ordered[:max_nodes], ordered[max_nodes:]
     visited = [_visited(walk, set(kept), ranks[left_out[0]] if left_out else None) for walk in walks]
-
     frontier: set[Node] = set()
-    edges: set[HeldEdge] = set()
     for walk, seen in zip(walks, visited, strict=True):
         frontier |= {vertex.node for vertex in seen if {there for there, _ in walk.neighbours[vertex]} - seen}
-        edges |= {edge for edge in walk.edges if edge.origin in seen and edge.destination in seen}
-
     # By distance, then id: crossing aliases is no distance.
     kept.sort(key=lambda node: (ranks[node][0], node.id))
     reason = None if not frontier else Incomplete.NODE_LIMIT if left_out else Incomplete.DEPTH
     stopped = tuple(node.id for node in sorted(frontier, key=lambda node: (ranks[node][0], node.id)))
+    return Kept(kept, ranks, visited, Completeness(reason, stopped))
+
+
+def answer(walks: Sequence[ReferenceWalk], *, max_nodes: int, want: Want, position: int) -> Lineage:
+    """Return the union of the walks, of which at most `max_nodes` nodes are kept."""
+    found = keep(walks, max_nodes)
+    edges: set[HeldEdge] = set()
+    for walk, seen in zip(walks, found.visited, strict=True):
+        edges |= {edge for edge in walk.edges if edge.origin in seen and edge.destination in seen}
     return Lineage(
-        node_ids=tuple(node.id for node in kept),
-        nodes=tuple(kept) if Want.NODES in want else (),
-        edges=shown(edges, kept) if Want.EDGES in want else (),
-        completeness=Completeness(reason, stopped),
+        node_ids=tuple(node.id for node in found.nodes),
+        nodes=tuple(found.nodes) if Want.NODES in want else (),
+        edges=shown(edges, found.nodes) if Want.EDGES in want else (),
+        completeness=found.completeness,
         position=position,
     )
 
 
-def _visited(walk: ReferenceWalk, kept: set[Node], bound: Rank | None) -> set[Vertex]:
+def _visited(walk: RankedWalk[Place], kept: set[Node], bound: Rank | None) -> set[Place]:
     return {
         vertex
         for vertex, rank in walk.ranks.items()

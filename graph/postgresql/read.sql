@@ -41,6 +41,21 @@ JOIN graph_node n ON n.id = c.field
 JOIN graph_node m ON m.dataset = c.dataset AND left(m.field, 256) = left(n.field, 256) AND m.field = n.field
 WHERE m.id <> n.id
 
+-- name: derivations
+SELECT array_agg(origin), array_agg(destination), array_agg(owner)
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind = 6
+
+-- name: told_columns
+SELECT array_agg(origin), array_agg(destination)
+FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind = 7
+
+-- name: datasets_of
+SELECT array_agg(id), array_agg(dataset) FROM graph_node WHERE id = ANY(%(vertices)b::bigint[]) AND dataset IS NOT NULL
+
+-- name: fields_of
+SELECT array_agg(dataset), array_agg(id)
+FROM graph_node WHERE dataset = ANY(%(vertices)b::bigint[]) AND dataset IS NOT NULL
+
 -- name: downstream
 SELECT array_agg(destination) FILTER (WHERE kind <> 5), array_agg(destination) FILTER (WHERE kind = 5)
 FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7

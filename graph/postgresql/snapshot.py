@@ -63,6 +63,15 @@ class Snapshot:
         ids = {Node(kind, *names): id_ for id_, *names in rows}
         return next((Found(ids[node], node) for node in nodes if node in ids), None)
 
+    def find_dataset_of(self, node_id: NodeId) -> tuple[Found, Node] | None:
+        """Return the stored dataset of a field that is not stored, and the field."""
+        fields = [Node(NodeKind.FIELD, *names) for names in node_id.candidates()]
+        keys = [field.dataset.key for field in fields]
+        rows = self._all("find", generation=self.generation, keys=keys)
+        ids = {Node(NodeKind.DATASET, *names): id_ for id_, *names in rows}
+        named = (field for field in fields if field.dataset in ids)
+        return next(((Found(ids[field.dataset], field.dataset), field) for field in named), None)
+
     def find_datasets(self, datasets: Iterable[DatasetKey]) -> dict[DatasetKey, int]:
         """Return the rows of those datasets that are stored."""
         rows = self._all("find", generation=self.generation, keys=[key.id for key in set(datasets)])
@@ -90,8 +99,24 @@ class Snapshot:
 
     def field_aliases(self, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Return two columns: fields among the vertices, and the same fields by other names of their datasets."""
-        fields, others = self._one("field_aliases", vertices=Ids(vertices))
-        return fields or (), others or ()
+        return self._pairs("field_aliases", vertices)
+
+    def derivations(self, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
+        """Return three columns: fields or column steps among the vertices, what is made of them, and by which job."""
+        origins, made, owners = self._one("derivations", vertices=Ids(vertices))
+        return origins or (), made or (), owners or ()
+
+    def datasets_of(self, fields: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return two columns: fields, and the dataset of each."""
+        return self._pairs("datasets_of", fields)
+
+    def fields_of(self, datasets: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return two columns: datasets, and fields of them."""
+        return self._pairs("fields_of", datasets)
+
+    def told_columns(self, jobs: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """Return two columns: jobs, and outputs of them of which they say of what columns they make them."""
+        return self._pairs("told_columns", jobs)
 
     def names(self, nodes: Sequence[int]) -> Mapping[int, str]:
         """Return the node id, as users write it, of each of the nodes."""
@@ -175,6 +200,10 @@ class Snapshot:
 
     def _all(self, query: str, **parameters: object) -> list[Any]:
         return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchall()
+
+    def _pairs(self, query: str, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        here, there = self._one(query, vertices=Ids(vertices)) if vertices else ((), ())
+        return here or (), there or ()
 
     def _one(self, query: str, **parameters: object) -> Any:
         return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchone()

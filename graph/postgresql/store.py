@@ -1,7 +1,7 @@
 """The graph port over PostgreSQL tables."""
 
 import time
-from collections.abc import Container, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import psycopg
@@ -14,22 +14,23 @@ from catalog.observations import Observation
 from graph.beside import Telling, look_around
 from graph.bounds import check_bounds, check_most
 from graph.digest import graph_digest
+from graph.impact_walk import TOUCHED, ImpactAdjacency, ImpactWalk
 from graph.model import (
-    Completeness,
     Direction,
     Edge,
     EdgeKind,
     HeldEdge,
-    Incomplete,
+    Impact,
     JobsBeside,
     Lineage,
     Node,
     NodeKind,
     Want,
 )
+from graph.postgresql.answering import impact_answer, look_up
 from graph.postgresql.snapshot import FieldSnapshot, Snapshot, open_snapshot
 from graph.postgresql.writing import current_generation, write_observations
-from graph.traversal import Bounds, Walk
+from graph.traversal import NODE_MASK, Bounds, Walk
 
 FOLLOWER = "graph"
 
@@ -84,6 +85,29 @@ class PostgresqlGraph:
             walk.run()
             return _answer(snapshot, walk, want)
 
+    def impact(self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float) -> Impact:
+        """Return what a change of the node may change, nearest first, and whether that is everything."""
+        check_bounds(depth, max_nodes)
+        deadline = time.monotonic() + seconds
+        with open_snapshot(self._engine) as snapshot:
+            found = snapshot.find(node_id)
+            if found is not None:
+                start = found.node
+                adjacency = ImpactAdjacency(snapshot, start.kind)
+                starts = adjacency.begin(snapshot.vertices_of(found), start.kind)
+            else:
+                unnamed = snapshot.find_dataset_of(node_id) if node_id.kind == NodeKind.FIELD else None
+                if unnamed is None:
+                    raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])
+                dataset, start = unnamed
+                adjacency = ImpactAdjacency(snapshot, start.kind)
+                starts = [dataset.id | TOUCHED]
+            # The start counts as one node, whatever fields it has.
+            further = len({vertex & NODE_MASK for vertex in starts}) - 1
+            walk = ImpactWalk(adjacency, starts, Bounds(depth, max_nodes + further, deadline))
+            walk.run()
+            return impact_answer(snapshot, walk, start)
+
     def jobs_beside(
         self, datasets: Sequence[DatasetKey], direction: Direction, *, most: int, seconds: float
     ) -> JobsBeside:
@@ -122,34 +146,15 @@ def apply_within(connection: psycopg.Connection[Any], observations: Sequence[Obs
 
 
 def _answer(snapshot: Snapshot, walk: Walk, want: Want) -> Lineage:
-    stopped = walk.stopped_at()
-    rows = [row for level in walk.levels for row in level]
-    parked = snapshot.parked_nodes()
-    # What is parked names datasets and jobs; that a field is of one of them only its node tells.
-    nodes = snapshot.nodes(rows) if Want.NODES in want or parked else {}
-    names = {row: node.id for row, node in nodes.items()} if nodes else snapshot.names(rows)
-    ordered = [row for level in walk.levels for row in sorted(level, key=names.__getitem__)]
-    frontier = tuple(names[row] for row in ordered if row in stopped) if stopped else ()
-    node_ids = tuple([names[row] for row in ordered])
-    completeness = Completeness(walk.reason, frontier)
-    touched = (
-        node_ids if parked is None else tuple([names[row] for row in ordered if _is_in(row, nodes, parked)])
-    )
-    if touched:
-        completeness = Completeness(Incomplete.PARKED, touched)
+    found = look_up(snapshot, walk, with_nodes=Want.NODES in want)
+    ordered = [row for level in found.levels for row in level]
     return Lineage(
-        node_ids=node_ids,
-        nodes=tuple([nodes[row] for row in ordered]) if Want.NODES in want else (),
-        edges=_shown(walk.edges(), ordered, names) if Want.EDGES in want else (),
-        completeness=completeness,
+        node_ids=tuple([found.names[row] for row in ordered]),
+        nodes=tuple([found.nodes[row] for row in ordered]) if Want.NODES in want else (),
+        edges=_shown(walk.edges(), ordered, found.names) if Want.EDGES in want else (),
+        completeness=found.completeness,
         position=snapshot.position,
     )
-
-
-def _is_in(row: int, nodes: Mapping[int, Node], parked: Container[str]) -> bool:
-    """Return whether the node, or the dataset of the field, is one of the parked."""
-    node = nodes.get(row)
-    return node is not None and (node.id in parked or (bool(node.field) and node.dataset.id in parked))
 
 
 def _shown(

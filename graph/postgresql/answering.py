@@ -1,0 +1,69 @@
+"""From the rows that a walk found to the answer: their names, in order, and whether that is everything."""
+
+from collections.abc import Container, Mapping
+from dataclasses import dataclass
+
+from graph.impact_walk import ImpactWalk
+from graph.model import Affected, Completeness, Impact, ImpactLevel, Incomplete, Node, NodeKind
+from graph.postgresql.snapshot import Snapshot
+from graph.traversal import Walk
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a walk found, with names."""
+
+    #: Rows by distance, in the order of their node ids.
+    levels: list[list[int]]
+    names: Mapping[int, str]
+    #: Empty unless they were asked for.
+    nodes: Mapping[int, Node]
+    completeness: Completeness
+
+
+def look_up(snapshot: Snapshot, walk: Walk, *, with_nodes: bool) -> Found:
+    """Return what the walk found, in order, and whether that is everything."""
+    stopped = walk.stopped_at()
+    rows = [row for level in walk.levels for row in level]
+    parked = snapshot.parked_nodes()
+    # What is parked names datasets and jobs; that a field is of one of them only its node tells.
+    nodes = snapshot.nodes(rows) if with_nodes or parked else {}
+    names = {row: node.id for row, node in nodes.items()} if nodes else snapshot.names(rows)
+    levels = [sorted(level, key=names.__getitem__) for level in walk.levels]
+    ordered = [row for level in levels for row in level]
+    frontier = tuple(names[row] for row in ordered if row in stopped) if stopped else ()
+    completeness = Completeness(walk.reason, frontier)
+    touched = tuple(
+        [names[row] for row in ordered]
+        if parked is None
+        else [names[row] for row in ordered if _is_in(row, nodes, parked)]
+    )
+    if touched:
+        completeness = Completeness(Incomplete.PARKED, touched)
+    return Found(levels, names, nodes, completeness)
+
+
+def impact_answer(snapshot: Snapshot, walk: ImpactWalk, start: Node) -> Impact:
+    """Return what the walk found as an answer about the start."""
+    found = look_up(snapshot, walk, with_nodes=True)
+    beyond = [row for level in found.levels[1:] for row in level]
+    trail, ends = walk.trail(beyond, found.names)
+    nodes, visited = found.nodes, walk.visited
+    levels = {True: ImpactLevel.TABLE, False: ImpactLevel.COLUMNS}
+    affected = [
+        Affected(
+            nodes[row],
+            distance,
+            levels[row in visited] if nodes[row].kind is NodeKind.DATASET else None,
+            ends[row],
+        )
+        for distance, level in enumerate(found.levels[1:], 1)
+        for row in level
+    ]
+    return Impact(start, tuple(affected), trail, found.completeness, snapshot.position)
+
+
+def _is_in(row: int, nodes: Mapping[int, Node], parked: Container[str]) -> bool:
+    """Return whether the node, or the dataset of the field, is one of the parked."""
+    node = nodes.get(row)
+    return node is not None and (node.id in parked or (bool(node.field) and node.dataset.id in parked))
