@@ -50,6 +50,12 @@ class InvalidDocument(InvalidInput):
     code = "invalid-document"
 
 
+class InvalidArchive(InvalidInput):
+    """The file is no archive that `headwater backup` wrote, or not all of one."""
+
+    code = "invalid-archive"
+
+
 class InvalidNodeId(InvalidInput):
     """Expected a node id such as dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID."""
 
@@ -232,6 +238,12 @@ class ConfigurationError(HeadwaterError):
     """A setting does not fit."""
 
     code = "configuration"
+
+
+class NewerArchive(ConfigurationError):
+    """The archive was written by a newer release, which is needed to read it."""
+
+    code = "archive-newer"
 
 
 class SecretUnavailable(ConfigurationError):

@@ -33,6 +33,7 @@ def expected_digest(fact: Fact) -> bytes | None:
             | FactKind.PIPELINE_TRIGGER
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY
+            | FactKind.INSTALLATION_RESTORED
         ):
             return None
         case _:

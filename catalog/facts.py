@@ -34,6 +34,7 @@ class FactKind(StrEnum):
     ATTEMPT_CLAIMED = "attempt.claimed"
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_ENDED = "attempt.ended"
+    INSTALLATION_RESTORED = "installation.restored"
 
 
 OPENLINEAGE_KINDS = frozenset(
@@ -41,7 +42,13 @@ OPENLINEAGE_KINDS = frozenset(
 )
 #: Facts that change by what rules later facts are read; a batch of the state follower ends after one.
 RULE_CHANGING_KINDS = frozenset(
-    {FactKind.DOCUMENTS_APPLY, FactKind.DOCUMENT_DELETE, FactKind.PIPELINE_PAUSE, FactKind.PIPELINE_RESUME}
+    {
+        FactKind.DOCUMENTS_APPLY,
+        FactKind.DOCUMENT_DELETE,
+        FactKind.PIPELINE_PAUSE,
+        FactKind.PIPELINE_RESUME,
+        FactKind.INSTALLATION_RESTORED,
+    }
 )
 
 

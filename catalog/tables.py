@@ -30,7 +30,7 @@ def _roles(role: TableRole, *names: str) -> dict[str, TableRole]:
 
 #: Every table of the migrated schema but Alembic's own; partitions count as their table.
 TABLES: Mapping[str, TableRole] = MappingProxyType(
-    _roles(TableRole.LEDGER, "fact", "fact_digest", "installation")
+    _roles(TableRole.LEDGER, "fact", "fact_digest")
     | _roles(
         TableRole.STATE,
         "column_lineage",
@@ -47,6 +47,7 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "document",
         "facet_body",
         "input_queue",
+        "installation",
         "job",
         "job_facet",
         "job_parent",

@@ -3,11 +3,11 @@
 from pathlib import Path
 
 import sqlalchemy as sa
-from sqlalchemy import Engine
+from sqlalchemy import Connection, Engine
 
 FOLDER = Path(__file__).parent
 #: The newest revision; a test holds it against the revision files.
-HEAD = "0008"
+HEAD = "0009"
 #: Held while migrating, so that several processes that start at once migrate one after another.
 MIGRATION_LOCK = 0x6865616477617472
 
@@ -21,10 +21,33 @@ def current_revision(engine: Engine) -> str | None:
         return revision
 
 
+def is_known(revision: str) -> bool:
+    """Return whether this release has the revision."""
+    return any((FOLDER / "versions").glob(f"{revision}_*.py"))
+
+
 def migrate(engine: Engine) -> bool:
     """Bring the database to `HEAD`; return whether anything had to be done. Safe to call from many processes."""
     if current_revision(engine) == HEAD:
         return False
+    with engine.connect() as connection:
+        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
+        connection.commit()
+        try:
+            migrate_within(connection, HEAD)
+            connection.commit()
+        finally:
+            connection.rollback()
+            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
+            connection.commit()
+    return True
+
+
+def migrate_within(connection: Connection, revision: str) -> None:
+    """Bring the database to the revision, within the caller's transaction where there is one.
+
+    Without one, each revision is a transaction of its own.
+    """
     # Alembic takes a while to import, and a warm start does not need it.
     from alembic import command  # noqa: PLC0415 - see above
     from alembic.config import Config  # noqa: PLC0415 - see above
@@ -32,15 +55,5 @@ def migrate(engine: Engine) -> bool:
     config = Config()
     config.set_main_option("script_location", str(FOLDER))
     config.set_main_option("path_separator", "os")
-    with engine.connect() as connection:
-        connection.execute(sa.text("SELECT pg_advisory_lock(:key)"), {"key": MIGRATION_LOCK})
-        connection.commit()
-        try:
-            config.attributes["connection"] = connection
-            command.upgrade(config, HEAD)
-            connection.commit()
-        finally:
-            connection.rollback()
-            connection.execute(sa.text("SELECT pg_advisory_unlock(:key)"), {"key": MIGRATION_LOCK})
-            connection.commit()
-    return True
+    config.attributes["connection"] = connection
+    command.upgrade(config, revision)

@@ -80,6 +80,13 @@ class Attempts:
         elif kind is FactKind.ATTEMPT_ENDED and run.state in WITH_HOST:
             self._attempt_ended(run, body, occasion)
 
+    def lose_unclaimed(self, run: PipelineRunRecord, occasion: Occasion, reason: str) -> None:
+        """End the granted attempt, of which no host has told, as lost; no host can start it any more."""
+        self._connection.execute(QUERIES["claim_for_cancel"], {"run": run.id, "attempt": run.attempt})
+        self._set.move(run, RunState.LAUNCHING, occasion, reason)
+        ended = {"outcome": Outcome.LOST, "exitCode": None, "at": occasion.at.isoformat(), "reason": reason}
+        self._attempt_ended(run, ended, occasion)
+
     def _attempt_ended(self, run: PipelineRunRecord, body: dict[str, Any], occasion: Occasion) -> None:
         outcome = Outcome(body["outcome"])
         run.exit_code = body["exitCode"]

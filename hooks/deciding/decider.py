@@ -231,6 +231,7 @@ class Decider:
                 | FactKind.DOCUMENT_DELETE
                 | FactKind.PIPELINE_PAUSE
                 | FactKind.PIPELINE_RESUME
+                | FactKind.INSTALLATION_RESTORED
             ):
                 raise ValueError(f"expected a command or an outcome, found {kind}")
             case _:

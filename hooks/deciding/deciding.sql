@@ -64,6 +64,12 @@ FROM released r JOIN version_event v ON v.sequence = r.sequence
 -- name: forget_version
 DELETE FROM input_queue WHERE version_id = %(version)s
 
+-- name: unclaimed_runs
+SELECT id FROM pipeline_run WHERE state = ANY(%(states)s)
+
+-- name: rename_installation
+UPDATE installation SET original = coalesce(original, id), id = %(id)s
+
 -- name: waiting_runs
 SELECT id FROM pipeline_run WHERE pipeline = %(pipeline)s AND state IN ('pending', 'held')
 

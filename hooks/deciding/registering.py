@@ -15,6 +15,7 @@ from catalog.ledger import Fact
 from hooks.deciding.planning import read_plan, read_stored
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
+from hooks.deciding.restoring import begin_anew
 from hooks.deciding.working_set import WorkingSet, save_results
 from policies.plans import DocumentPlan, Effect, StoredDocument
 from policies.transitions import WAITS_FOR_SLOT, RunState
@@ -26,7 +27,7 @@ def apply_rule_change(connection: psycopg.Connection[Any], fact: Fact, registry:
     occasion = Occasion(fact.position, fact.received_at, fact.actor)
     try:
         with connection.transaction():
-            result, names = _apply(connection, FactKind(fact.kind), body, occasion, registry)
+            result, names = _apply(connection, fact, body, occasion, registry)
     except HeadwaterError as error:
         refused = CommandResult(fact.position, False, error.code, error.message, {})
         save_results(connection, [refused])
@@ -37,11 +38,12 @@ def apply_rule_change(connection: psycopg.Connection[Any], fact: Fact, registry:
 
 def _apply(
     connection: psycopg.Connection[Any],
-    kind: FactKind,
+    fact: Fact,
     body: dict[str, Any],
     occasion: Occasion,
     registry: Registry,
 ) -> tuple[dict[str, Any], list[str]]:
+    kind = FactKind(fact.kind)
     match kind:
         case FactKind.DOCUMENTS_APPLY:
             return _apply_documents(connection, body, occasion, registry)
@@ -51,6 +53,8 @@ def _apply(
             return _set_state(connection, str(body["pipeline"]), "paused"), []
         case FactKind.PIPELINE_RESUME:
             return _set_state(connection, str(body["pipeline"]), "active"), [str(body["pipeline"])]
+        case FactKind.INSTALLATION_RESTORED:
+            return begin_anew(connection, registry, fact, body), []
         case (
             FactKind.OPENLINEAGE_RUN
             | FactKind.OPENLINEAGE_DATASET

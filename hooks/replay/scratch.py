@@ -74,6 +74,9 @@ def _copy_circumstances(connection: "psycopg.Connection[Any]", snapshot: str | N
         # A cancel that finds no claim leaves one of nobody's: so a claim of somebody's came before every cancel.
         statement = "INSERT INTO attempt_claim SELECT * FROM {schema}.attempt_claim WHERE host <> ''"
         connection.execute(sql.SQL(statement).format(schema=schema))
+        # Its first identity; a fact tells of each later one.
+        statement = "INSERT INTO installation (id) SELECT coalesce(original, id) FROM {schema}.installation"
+        connection.execute(sql.SQL(statement).format(schema=schema))
         statement = "INSERT INTO parked SELECT * FROM {schema}.parked WHERE follower = 'state'"
         connection.execute(sql.SQL(statement).format(schema=schema))
 

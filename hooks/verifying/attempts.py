@@ -11,13 +11,12 @@ import psycopg
 
 from catalog.fact_digests import attempt_digest
 from catalog.facts import FactKind
+from hooks.jobs import ENGINE_HOST
 from hooks.verifying.finding import Findings
 from hooks.verifying.queries import QUERIES, stream
 
 #: Claims that are looked up at once.
 CHUNK = 2_000
-#: Stands for a host in the claim of an attempt that an engine runs.
-ENGINE = "engine"
 #: Nobody's: a cancel came before every host.
 NOBODY = ""
 
@@ -77,8 +76,7 @@ def _look_at_run(
             found.add(f"{name}: fact {position} tells of {kind} a second time")
         seen.add((kind, attempt))
         claimed = hosts.get((run, attempt))
-        # Where an engine runs the attempt, the start tells of the engine and the end of whoever asked it.
-        on_engine = claimed == ENGINE and kind == FactKind.ATTEMPT_STARTED
-        if kind != FactKind.ATTEMPT_ENDED and host != claimed and not on_engine:
+        # Of an attempt at an engine the claim tells who asked it, and the start where it runs.
+        if kind != FactKind.ATTEMPT_ENDED and claimed not in {host, ENGINE_HOST}:
             by = "nobody" if claimed in (None, NOBODY) else f"host {claimed}"
             found.add(f"{name}: fact {position} tells of {kind} on host {host}, and {by} had claimed it")

@@ -52,14 +52,18 @@ def documents() -> NewFact:
 class History:
     """One database and one worker on it."""
 
-    def __init__(self, database_url: str, engine: Engine, *, failing_share: float = 0.3) -> None:
+    def __init__(
+        self, database_url: str, engine: Engine, *, failing_share: float = 0.3, restored: bool = False
+    ) -> None:
         self.url = plain(database_url)
         self.connection: psycopg.Connection[Any] = connect(database_url)
         self.engine = CountingEngine(failing_share)
-        self.worker = SimulatedWorker(self.url, engine, self.engine, batch=50, name="host")
+        name = "other" if restored else "host"
+        self.worker = SimulatedWorker(self.url, engine, self.engine, batch=50, name=name)
         self.chooser = random.Random(7)
-        # Run ids come from it, and with them which attempts fail.
-        self.connection.execute("UPDATE installation SET id = %s", (uuid.UUID(int=1),))
+        if not restored:
+            # Run ids come from it, and with them which attempts fail.
+            self.connection.execute("UPDATE installation SET id = %s", (uuid.UUID(int=1),))
 
     def tell(self, *facts: NewFact) -> list[int]:
         """Append the facts, follow them, and return their positions."""
@@ -107,6 +111,11 @@ class History:
             self.tell(command(FactKind.RUN_CANCEL, {}, actor="test", run_id=run))
         self.tell(command(FactKind.PIPELINE_PAUSE, {"pipeline": "each_both"}, actor="test"), report("b", 13))
         self.follow_graph()
+
+    def release_held(self) -> None:
+        """Let every held run go, as an operator does."""
+        for (run,) in self.connection.execute("SELECT id FROM pipeline_run WHERE state = 'held'").fetchall():
+            self.tell(command(FactKind.RUN_RETRY, {}, actor="test", run_id=run))
 
     def _be_late(self) -> None:
         """Let a fact be parked and applied again after others."""

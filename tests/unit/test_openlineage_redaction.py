@@ -66,7 +66,10 @@ VARIABLES = [{"name": "A", "value": "1"}, {"name": "B", "value": {"deep": 2}}]
 @pytest.mark.parametrize(
     ("path", "redactions"),
     [
-        ("/run/facets/custom/secrets/*/value", [f"/run/facets/custom/secrets/{index}/value" for index in (0, 1)]),
+        (
+            "/run/facets/custom/secrets/*/value",
+            [f"/run/facets/custom/secrets/{index}/value" for index in (0, 1)],
+        ),
         ("/run/facets/*/secrets/1", ["/run/facets/custom/secrets/1"]),
         ("/run/facets/custom", ["/run/facets/custom"]),
         ("/a~1b~0", ["/a~1b~0"]),
@@ -76,7 +79,9 @@ VARIABLES = [{"name": "A", "value": "1"}, {"name": "B", "value": {"deep": 2}}]
     ],
 )
 def test_configured_paths_are_redacted(path: str, redactions: list[str]) -> None:
-    event: Any = run_event(run={"runId": RUN_ID, "facets": {"custom": {"secrets": VARIABLES}}}, **{"a/b~": "x"})
+    event: Any = run_event(
+        run={"runId": RUN_ID, "facets": {"custom": {"secrets": VARIABLES}}}, **{"a/b~": "x"}
+    )
     before = orjson.dumps(event)
     redactor = Redactor.at([path])
 

@@ -107,6 +107,10 @@ COMMANDS: Final = (
         ADMINISTRATION,
     ),
     CommandEntry("man", "web.cli.manual", "run_man", "Print the manual page.", ADMINISTRATION),
+    CommandEntry("backup", "web.cli.backup", "run_backup", "Write everything into one file.", ADMINISTRATION),
+    CommandEntry(
+        "restore", "web.cli.restore", "run_restore", "Fill an empty database from a backup.", ADMINISTRATION
+    ),
     CommandEntry(
         "verify", "web.cli.verify", "run_verify", "Check the laws on what is stored.", ADMINISTRATION
     ),

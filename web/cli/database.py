@@ -58,6 +58,27 @@ def database_url(settings: Settings, *, create: bool = False) -> Iterator[str]:
         lock.release()
 
 
+@contextmanager
+def new_database_url(settings: Settings) -> Iterator[str]:
+    """Yield the URL of the database as it is, without this version's schema: the embedded one is made where none is.
+
+    Nothing may run on the data folder: raises `DataFolderInUse`.
+    """
+    if (external := external_url(settings)) is not None:
+        yield external
+        return
+    lock = DataFolderLock(settings.data_dir)
+    lock.acquire(say)
+    try:
+        database = EmbeddedPostgreSQL(settings.data_dir, progress=say, lock=lock)
+        try:
+            yield database.start()
+        finally:
+            database.stop()
+    finally:
+        lock.release()
+
+
 def _started(settings: Settings, lock: DataFolderLock) -> Iterator[str]:
     database = EmbeddedPostgreSQL(settings.data_dir, progress=say, lock=lock)
     url = database.start()

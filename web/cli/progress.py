@@ -16,6 +16,8 @@ _PHASES = {
     "ledger": "reads the ledger",
     "replay": "follows it again",
     "compare": "compares tables",
+    "backup": "copies tables",
+    "restore": "fills tables",
 }
 
 

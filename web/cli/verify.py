@@ -42,7 +42,7 @@ def run_verify(
     if as_json:
         print_json(_as_json(verified))
     else:
-        _show(verified)
+        show_findings(verified)
     if not verified.holds:
         raise typer.Exit(ExitCode.FAILURE)
 
@@ -64,7 +64,8 @@ def _as_json(verified: Verified) -> dict[str, object]:
     }
 
 
-def _show(verified: Verified) -> None:
+def show_findings(verified: Verified) -> None:
+    """Print what each check found."""
     rows = []
     for found in verified.findings:
         laws = ", ".join(map(str, found.laws))
