@@ -55,6 +55,14 @@ SELECT count(*) FROM dataset_version
 -- A deleted one keeps its row for the sake of its history and is no pipeline any more.
 SELECT count(*) FROM pipeline WHERE state <> 'deleted'
 
+-- name: command_pipelines
+-- Whoever has another launcher needs no worker that may run commands.
+SELECT count(*) FROM pipeline p
+WHERE state <> 'deleted' AND NOT EXISTS (
+    SELECT FROM document d
+    WHERE d.kind = 'Pipeline' AND d.name = p.name AND d.version = p.document_version
+      AND NOT (d.body #> '{spec,launch}') ? 'command')
+
 -- name: queued_versions
 SELECT count(*) FROM input_queue
 

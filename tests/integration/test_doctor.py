@@ -213,6 +213,12 @@ def test_pipelines_whose_runs_nobody_launches(database_url: str, settings: Setti
     [(check, finding)] = after(database_url, settings, PIPELINE, hosts).items()
     assert check == "launches"
     assert "--allow-commands" in finding.advice
+    by_request = (
+        "INSERT INTO document (kind, name, version, digest, body, position, at, actor)"
+        """ VALUES ('Pipeline', 'p', 1, 'd', '{"spec": {"launch": {"http": {}}}}', 1, now(), 'ada')"""
+    )
+    assert after(database_url, settings, by_request) == {}
+    assert after(database_url, settings, "DELETE FROM document") != {}
     assert after(database_url, settings, "UPDATE host SET launches_at = now() WHERE id = 'a'") == {}
 
 

@@ -30,6 +30,7 @@ def pipeline(**parts: Any) -> dict[str, Any]:
         "state": "ACTIVE",
         "halted": None,
         "concurrency": 2,
+        "launcher": "COMMAND",
         "condition": part(0, "dataset:ns:a", queued=1),
         "runs": {"nodes": [], "pageInfo": {"hasNextPage": False}},
         **parts,
@@ -142,6 +143,9 @@ def test_that_nobody_takes_launches() -> None:
     assert line.startswith("no living worker takes launches")
     assert "--allow-commands" in line
     assert reasons(DELETED, {**IDLE, "launchHosts": []}) == []
+    # Whom a request starts is started by any worker.
+    (line,) = reasons(pipeline(launcher="HTTP"), {**IDLE, "launchHosts": []})
+    assert line == "nothing keeps it from starting"
 
 
 def test_hostile_names_are_escaped() -> None:

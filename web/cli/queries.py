@@ -187,7 +187,7 @@ fragment ConditionParts on Condition {
 }
 query WhyNot($name: String!, $open: [PipelineRunState!]!) {
   pipeline(name: $name) {
-    name state halted batching concurrency
+    name state halted batching concurrency launcher
     condition { ...ConditionParts descendants { ...ConditionParts } }
     runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
     latestRun { ...RunParts }

@@ -87,7 +87,8 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
         lines.append(
             f"{behind}, the oldest fact waits for {duration(status['lag']['seconds'])}: is a worker running?"
         )
-    if not status["launchHosts"] and pipeline["state"] != "DELETED":
+    by_command = pipeline["launcher"] == "COMMAND" and pipeline["state"] != "DELETED"
+    if by_command and not status["launchHosts"]:
         lines.append(
             "no living worker takes launches: what is due stays queued until `headwater up` or `headwater worker`"
             " runs with --allow-commands FOLDER"

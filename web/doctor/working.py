@@ -8,7 +8,7 @@ import psycopg
 from catalog.ledger import APPEND_LOCK
 from catalog.settings import Settings
 from graph.following import GRAPH_FOLLOWER_LOCK
-from hooks.jobs import LAUNCH_QUEUE
+from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, host_queue
 from hooks.state_follower import STATE_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
@@ -88,6 +88,8 @@ def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> I
         found = f"{count} jobs wait in the queue {queue}, the oldest for {seconds:.0f} s"
         if queue == LAUNCH_QUEUE:
             advice = "start a worker with --allow-commands FOLDER: no other takes launches"
+        elif queue == host_queue(ENGINE_HOST):
+            advice = "start a worker: any may ask engines"
         else:
             advice = "start the worker of that host again: only it may watch the attempts that it started"
         yield problem("queue.waiting", found, advice)
@@ -125,10 +127,12 @@ def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> 
     yield ok("hosts", f"{', '.join(beating)} beat" if beating else "none beats")
     if taking := read_launch_hosts(connection):
         yield ok("launches", f"{', '.join(taking)} take launches")
-    elif pipelines := read_count(connection, "pipelines"):
-        found = f"no living worker takes launches, and {pipelines} pipelines are registered: their runs stay queued"
+    elif pipelines := read_count(connection, "command_pipelines"):
+        found = (
+            f"no living worker takes launches, and {pipelines} pipelines run commands: their runs stay queued"
+        )
         yield problem(
             "launches", found, "start `headwater up` or `headwater worker` with --allow-commands FOLDER"
         )
     else:
-        yield ok("launches", "no living worker takes them, and no pipeline is registered")
+        yield ok("launches", "no living worker takes them, and no pipeline that runs commands is registered")

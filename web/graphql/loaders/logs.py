@@ -1,4 +1,4 @@
-"""The output of attempts, read from the folders that this host has."""
+"""The output of attempts: read from the folders that this host has, or the last answer of the engine that has them."""
 
 from dataclasses import dataclass
 
@@ -6,7 +6,7 @@ from catalog.errors import InvalidInput
 from hooks.launchers.command.attempt_folder import AttemptFolder
 from hooks.launchers.command.output import read_output
 from hooks.launchers.port import Output
-from web.graphql.loaders.pipeline_runs import attempts
+from web.graphql.loaders.pipeline_runs import attempts, engine_answers
 from web.graphql.records import PipelineRunRecord
 
 #: Bytes of output that are told where nobody asks for another number, and the most that anybody gets.
@@ -34,10 +34,21 @@ def read_logs(run: PipelineRunRecord, attempt: int | None, max_bytes: int) -> Lo
         raise InvalidInput(f"expected an attempt from 1 to {run.attempt}, found {number}")
     if number == 0:
         return LogsRecord(0, False, "no attempt was made yet", "", 0)
+    told = run.cohort.ask(engine_answers).get(run.row_id, {}).get(number)
+    if told is not None:
+        return _of_engine(number, told, max_bytes)
     folder = AttemptFolder.of(run.cohort.request.runs_dir, run.row_id, number).path
     if not folder.is_dir():
         return LogsRecord(number, False, _elsewhere(run, number), "", 0)
     text, dropped = _shortened(read_output(folder), max_bytes)
+    return LogsRecord(number, True, None, text, dropped)
+
+
+def _of_engine(number: int, told: str, max_bytes: int) -> LogsRecord:
+    """Return the engine's last answer: whatever else the attempt wrote, the engine has."""
+    if not told:
+        return LogsRecord(number, False, "the engine has not answered yet", "", 0)
+    text, dropped = _shortened(Output(f"{told}\n".encode(), b"", 0), max_bytes)
     return LogsRecord(number, True, None, text, dropped)
 
 

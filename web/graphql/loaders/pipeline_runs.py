@@ -199,6 +199,18 @@ def attempts(
     return answer
 
 
+def engine_answers(
+    request: QueryRequest, members: Sequence[PipelineRunRecord]
+) -> Mapping[uuid.UUID, dict[int, str]]:
+    """Return the last answer of the engine that has it for each attempt that one has, empty where there is none yet."""
+    found: defaultdict[uuid.UUID, dict[int, str]] = defaultdict(dict)
+    for run, number, told in request.rows(
+        QUERIES["engine_answers"], runs=[member.row_id for member in members]
+    ):
+        found[run][number] = told
+    return found
+
+
 def output_pages(
     request: QueryRequest, members: Sequence[PipelineRunRecord], first: int, after: str | None
 ) -> Mapping[uuid.UUID, Page[VersionRecord]]:

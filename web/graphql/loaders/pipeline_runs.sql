@@ -42,8 +42,12 @@ SELECT run_id, from_state, to_state, attempt, at, position, actor, reason
 FROM pipeline_run_transition WHERE run_id = ANY(%(runs)s::uuid[]) ORDER BY run_id, sequence
 
 -- name: claims
-SELECT c.run_id, c.attempt, c.host, h.name, c.claimed_at
-FROM attempt_claim c LEFT JOIN host h ON h.id = c.host WHERE c.run_id = ANY(%(runs)s::uuid[])
+SELECT c.run_id, c.attempt, c.host, coalesce(h.name, nullif(e.origin, '')), c.claimed_at
+FROM attempt_claim c LEFT JOIN host h ON h.id = c.host LEFT JOIN engine_attempt e USING (run_id, attempt)
+WHERE c.run_id = ANY(%(runs)s::uuid[])
+
+-- name: engine_answers
+SELECT run_id, attempt, told FROM engine_attempt WHERE run_id = ANY(%(runs)s::uuid[])
 
 -- name: attempt_facts
 SELECT run_id, kind, body FROM fact

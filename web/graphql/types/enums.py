@@ -31,6 +31,17 @@ class NodeKind(Enum):
 
 
 @enum_type
+class ImpactLevel(Enum):
+    """How precisely it is known what of a dataset is affected."""
+
+    TABLE = word("TABLE", "All of it may be.")
+    COLUMNS = word(
+        "COLUMNS",
+        "The fields of it in the answer are, and no others; where there are none, nothing is made of it.",
+    )
+
+
+@enum_type
 class IncompleteReason(Enum):
     """Why an answer is not the whole one; where several reasons hold, the first in this order is given."""
 
@@ -109,6 +120,14 @@ class AttemptOutcome(Enum):
     CANCELLED = word("cancelled", "Somebody stopped it.")
     LOST = word("lost", "Nobody can know how.")
     NOT_STARTED = word("not_started", "Nothing of it was ever executed.")
+
+
+@enum_type
+class Launcher(Enum):
+    """What starts the runs of a pipeline."""
+
+    COMMAND = word("command", "A worker that was started with `--allow-commands`.")
+    HTTP = word("http", "A request to an engine, which any worker sends.")
 
 
 @enum_type

@@ -3,10 +3,12 @@
 import datetime as dt
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import assert_never
 
 import strawberry
 from strawberry.scalars import JSON
 
+from catalog.documents.pipeline import CommandLaunch, HttpLaunch
 from catalog.keys import DatasetKey, JobKey
 from policies.conditions import ConditionState
 from policies.transitions import RunState
@@ -36,7 +38,7 @@ from web.graphql.records import (
 )
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import object_type, plain, resolved
-from web.graphql.types.enums import ConditionKind, PipelineState
+from web.graphql.types.enums import ConditionKind, Launcher, PipelineState
 from web.graphql.types.references import (
     DatasetType,
     DecisionType,
@@ -214,6 +216,18 @@ def _batching(root: PipelineRecord) -> str:
     return root.document.spec.batching
 
 
+def _launcher(root: PipelineRecord) -> Launcher:
+    """What starts its runs."""
+    launch = root.document.spec.launch
+    match launch:
+        case CommandLaunch():
+            return Launcher.COMMAND
+        case HttpLaunch():
+            return Launcher.HTTP
+        case _:
+            assert_never(launch)
+
+
 def _concurrency(root: PipelineRecord) -> int:
     """Runs that may go on at once."""
     return root.document.spec.concurrency
@@ -311,6 +325,7 @@ class Pipeline:
     labels = resolved(_labels, JSON)
     batching = resolved(_batching, str)
     concurrency = resolved(_concurrency, int)
+    launcher = resolved(_launcher, Launcher)
     document = resolved(_document, DocumentType | None)
     history = resolved(_history, Connection[DocumentType])
     halted = resolved(_halted, str | None)

@@ -65,8 +65,10 @@ class Attempt:
     """One try at a pipeline run."""
 
     number: int = plain("Counted from 1.")
-    host_id: str | None = plain("The host that it is bound to; null before one claimed it.")
-    host_name: str | None = plain("That host's name.")
+    host_id: str | None = plain(
+        "The host that it is bound to, `engine` where an engine has it; null before one claimed it."
+    )
+    host_name: str | None = plain("That host's name, or the origin of the engine.")
     claimed_at: dt.datetime | None = plain("When the host claimed it.")
     started_at: dt.datetime | None = plain("When it started; null where it did not, or not yet.")
     ended_at: dt.datetime | None = plain("When it ended; null where it did not yet.")
