@@ -33,7 +33,7 @@ def read_plan(
         for document in documents
         if document.kind == "Pipeline"
     }
-    seen = _read_seen(connection, declared)
+    seen = read_seen_uses(connection, declared)
     edges = [*registered.values(), *(PipelineEdges.of(name, found) for name, found in declared.items())]
     aliases = _read_aliases(connection, _keys(edges, seen.values()))
     return plan_documents(documents, expected, Circumstances(stored, registered, seen, aliases))
@@ -43,7 +43,7 @@ def read_undeclared(
     connection: psycopg.Connection[Any], pipelines: Mapping[str, Pipeline]
 ) -> dict[str, list[PipelineWarning]]:
     """Return for each pipeline what its jobs read and write now that stands in no `when` and no `produces`."""
-    seen = _read_seen(connection, pipelines)
+    seen = read_seen_uses(connection, pipelines)
     edges = [PipelineEdges.of(name, document) for name, document in pipelines.items()]
     aliases = _read_aliases(connection, _keys(edges, seen.values()))
     return {found.name: undeclared_uses(found, seen[found.name], aliases) for found in edges}
@@ -64,7 +64,9 @@ def read_stored(
     }
 
 
-def _read_seen(connection: psycopg.Connection[Any], pipelines: Mapping[str, Pipeline]) -> dict[str, SeenUses]:
+def read_seen_uses(
+    connection: psycopg.Connection[Any], pipelines: Mapping[str, Pipeline]
+) -> dict[str, SeenUses]:
     """Return what the jobs of each pipeline read and write now.
 
     Its jobs are the one that its document names, the one of its own runs, and all that run within these.

@@ -28,7 +28,7 @@ REMEMBERED_TEXTS = 256
 REMEMBERED_CHARACTERS = 20_000
 
 #: Fields whose answers come from the graph.
-GRAPH_FIELDS = frozenset({"lineage", "producers", "consumers", "graphPosition"})
+GRAPH_FIELDS = frozenset({"lineage", "impact", "producers", "consumers", "graphPosition"})
 
 
 class RefusedError(Exception):

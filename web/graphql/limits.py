@@ -59,6 +59,8 @@ PRICES: Mapping[tuple[str, str], int] = {
     ("RunDataset", "facets"): 20,
     ("Pipeline", "warnings"): 50,
     ("Pipeline", "condition"): 20,
+    ("Impact", "pipelines"): 500,
+    ("ImpactNode", "path"): 2,
     ("PipelineRun", "logs"): 1_000,
     ("PipelineRun", "causes"): 100,
 }

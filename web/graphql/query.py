@@ -10,6 +10,7 @@ from policies.transitions import RunState
 from web.graphql.connections import Connection
 from web.graphql.loaders.datasets import dataset_by_names, dataset_page
 from web.graphql.loaders.documents import current_documents, document_page, documents_by_version
+from web.graphql.loaders.impact import ImpactRecord, impact
 from web.graphql.loaders.jobs import job_by_names, job_page
 from web.graphql.loaders.lineage import LineageRecord, lineage
 from web.graphql.loaders.pipeline_runs import (
@@ -40,6 +41,7 @@ from web.graphql.types.dataset import Dataset
 from web.graphql.types.declaring import input_type, object_type, root_field
 from web.graphql.types.document import Document
 from web.graphql.types.enums import PipelineState
+from web.graphql.types.impact import Impact
 from web.graphql.types.job import Job
 from web.graphql.types.lineage import Lineage
 from web.graphql.types.pipeline import Pipeline
@@ -248,6 +250,19 @@ def _lineage(
     return lineage(info.context, parsed, direction, depth=depth, max_nodes=max_nodes, want=want)
 
 
+def _impact(info: Info, node_id: strawberry.ID, depth: int = 20, max_nodes: int = 10_000) -> ImpactRecord:
+    """What a change of a dataset, a job or a field (datasetField:NAMESPACE:NAME:FIELD) may change, the nearest first.
+
+    Columns count where jobs tell of them: an output in which a field takes no part is not affected by it. Where a job
+    does not tell of them, all of its output may be, and so may everything downstream of that. Bounds are those of
+    `lineage`.
+    """
+    parsed = NodeId.parse(node_id)
+    if parsed.kind == "run":
+        raise InvalidInput("expected the node id of a dataset, a job or a field")
+    return impact(info.context, parsed, depth=depth, max_nodes=max_nodes)
+
+
 def _selected(info: GraphQLResolveInfo[QueryRequest]) -> set[str]:
     """Return the names of the fields selected right below the field."""
     names: set[str] = set()
@@ -287,4 +302,5 @@ class Query:
     pipeline_runs = root_field(_pipeline_runs, Connection[PipelineRun], WaitsForPosition)
     documents = root_field(_documents, Connection[Document], WaitsForPosition)
     lineage = root_field(_lineage, Lineage, WaitsForPosition)
+    impact = root_field(_impact, Impact, WaitsForPosition)
     status = root_field(_status, Status, WaitsForPosition)

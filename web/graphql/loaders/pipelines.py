@@ -12,7 +12,7 @@ from catalog.keys import HEADWATER_NAMESPACE
 from catalog.queries import load_queries
 from hooks.deciding.registry import input_id
 from policies.conditions import ConditionState, explain, leaves
-from policies.queues import QueuedVersion
+from policies.queues import QueuedVersion, Queues
 from web.graphql.cohort import in_cohort
 from web.graphql.pages import Order, Page, check_first, page_of
 from web.graphql.records import DecisionRecord, JobRecord, PipelineRecord, PipelineRunRecord
@@ -92,22 +92,19 @@ class _Waiting(Sequence[QueuedVersion]):
 def conditions(request: QueryRequest, members: Sequence[PipelineRecord]) -> Mapping[str, ConditionState]:
     """Return how the condition of each registered pipeline stands; a deleted one waits for nothing."""
     waiting = [member for member in members if member.state in REGISTERED]
-    names = [member.name for member in waiting]
-    queues: defaultdict[str, dict[uuid.UUID, _Waiting]] = defaultdict(dict)
-    for name, found, queued, *head in request.rows(QUERIES["queues"], names=names):
-        queues[name][found] = _Waiting(QueuedVersion(*head), queued)
-    inputs = {member.name: [input_id(leaf) for leaf in leaves(member.condition)] for member in waiting}
+    inputs = {member.name: _inputs(member) for member in waiting}
+    queued = queues(request, waiting)
     emptied = _emptied(
-        request, {name: [i for i in found if i not in queues[name]] for name, found in inputs.items()}
+        request,
+        {
+            name: [found for leaf, found in enumerate(listed) if leaf not in queued[name]]
+            for name, listed in inputs.items()
+        },
     )
     return {
         member.name: explain(
             member.condition,
-            {
-                leaf: queues[member.name][found]
-                for leaf, found in enumerate(inputs[member.name])
-                if found in queues[member.name]
-            },
+            queued[member.name],
             request.snapshot.now,
             {
                 leaf: emptied[member.name, found]
@@ -117,6 +114,27 @@ def conditions(request: QueryRequest, members: Sequence[PipelineRecord]) -> Mapp
         )
         for member in waiting
     }
+
+
+def queues(request: QueryRequest, members: Sequence[PipelineRecord]) -> Mapping[str, Queues]:
+    """Return what the inputs of each pipeline have not consumed yet; only heads and lengths of the queues."""
+    heads: defaultdict[str, dict[uuid.UUID, _Waiting]] = defaultdict(dict)
+    for name, found, queued, *head in request.rows(
+        QUERIES["queues"], names=[member.name for member in members]
+    ):
+        heads[name][found] = _Waiting(QueuedVersion(*head), queued)
+    return {
+        member.name: {
+            leaf: heads[member.name][found]
+            for leaf, found in enumerate(_inputs(member))
+            if found in heads[member.name]
+        }
+        for member in members
+    }
+
+
+def _inputs(member: PipelineRecord) -> list[uuid.UUID]:
+    return [input_id(leaf) for leaf in leaves(member.condition)]
 
 
 def _emptied(

@@ -31,17 +31,6 @@ class NodeKind(Enum):
 
 
 @enum_type
-class ImpactLevel(Enum):
-    """How precisely it is known what of a dataset is affected."""
-
-    TABLE = word("TABLE", "All of it may be.")
-    COLUMNS = word(
-        "COLUMNS",
-        "The fields of it in the answer are, and no others; where there are none, nothing is made of it.",
-    )
-
-
-@enum_type
 class IncompleteReason(Enum):
     """Why an answer is not the whole one; where several reasons hold, the first in this order is given."""
 
