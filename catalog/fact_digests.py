@@ -30,6 +30,8 @@ def expected_digest(fact: Fact) -> bytes | None:
             | FactKind.DOCUMENT_DELETE
             | FactKind.PIPELINE_PAUSE
             | FactKind.PIPELINE_RESUME
+            | FactKind.PIPELINES_PAUSE
+            | FactKind.PIPELINES_RESUME
             | FactKind.PIPELINE_TRIGGER
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY

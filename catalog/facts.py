@@ -28,6 +28,8 @@ class FactKind(StrEnum):
     DOCUMENT_DELETE = "document.delete"
     PIPELINE_PAUSE = "pipeline.pause"
     PIPELINE_RESUME = "pipeline.resume"
+    PIPELINES_PAUSE = "pipelines.pause"
+    PIPELINES_RESUME = "pipelines.resume"
     PIPELINE_TRIGGER = "pipeline.trigger"
     RUN_CANCEL = "run.cancel"
     RUN_RETRY = "run.retry"
@@ -48,6 +50,8 @@ RULE_CHANGING_KINDS = frozenset(
         FactKind.PIPELINE_PAUSE,
         FactKind.PIPELINE_RESUME,
         FactKind.INSTALLATION_RESTORED,
+        FactKind.PIPELINES_PAUSE,
+        FactKind.PIPELINES_RESUME,
     }
 )
 

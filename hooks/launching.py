@@ -27,6 +27,7 @@ from hooks.due_runs import DueRun, read_due_runs
 from hooks.jobs import AttemptKey, Job, enqueue_jobs, host_queue, launch_job
 from hooks.launchers.port import Attempt, Exited, Launcher, Lost, NotStarted, Running, Started
 from hooks.launchers.secret import SecretReference as LauncherSecret
+from hooks.pausing import LOOK_AGAIN, held_back
 
 QUERIES = load_queries(Path(__file__).with_name("launching.sql"))
 
@@ -199,11 +200,15 @@ def _known_to_have_ended(connection: psycopg.Connection[Any], keys: Sequence[Att
 def _claimed_attempts(
     context: LaunchContext, connection: psycopg.Connection[Any], keys: Sequence[AttemptKey]
 ) -> list[Attempt]:
-    """Claim what nobody has claimed; return what this host may start, and pass on what another host has claimed."""
+    """Claim what nobody has claimed; return what this host may start, and pass on what another host has claimed.
+
+    While all pipelines are paused nothing is claimed, and what nobody had claimed before is asked for again.
+    """
     ended = _known_to_have_ended(connection, keys)
     boots: dict[AttemptKey, str] = {}
     fresh = []
     passed_on = []
+    unclaimed = set(keys)
     for run_id, number, host, boot, is_fresh in connection.execute(
         QUERIES["claim"],
         {
@@ -214,6 +219,7 @@ def _claimed_attempts(
         },
     ).fetchall():
         key = AttemptKey(run_id, number)
+        unclaimed.discard(key)
         if is_fresh:
             fresh.append(key)
         # An empty host is a cancel that came first.
@@ -221,6 +227,8 @@ def _claimed_attempts(
             boots[key] = boot
         elif host not in ("", context.host):
             passed_on.append(launch_job([key], queue=host_queue(host)))
+    if unclaimed and (waiting := held_back(connection, sorted(unclaimed))):
+        passed_on.append(launch_job(waiting, at=context.now() + LOOK_AGAIN))
     enqueue_jobs(connection, passed_on)
     attempts = _attempts(context, connection, boots)
     if fresh:

@@ -17,6 +17,7 @@ from starlette.responses import Response
 from catalog.errors import DatabaseUnavailable, DiskFull
 from catalog.ledger import APPEND_LOCK
 from catalog.migrations import HEAD
+from hooks.pausing import PauseOfAll, read_pause
 from web.access import Permission, require
 from web.ingest.disk import DiskGuard
 from web.vitals import (
@@ -37,6 +38,9 @@ MAX_COMMIT_SECONDS = 3.0
 #: Whoever has held the append lock for so long, in seconds, is frozen: who only waited for it before waited 5 at most.
 MAX_HELD_SECONDS = 6.0
 
+#: The revision of the schema from which on there is a pause of all pipelines.
+PAUSE_SINCE = "0003"
+
 VERSION = importlib.metadata.version("headwater")
 
 
@@ -55,19 +59,21 @@ class Check:
 class Readiness:
     """What the database tells a readiness check: the schema's revision and, where that is known, the followers.
 
-    `appender` is who holds the append lock, if anybody does at that instant.
+    `appender` is who holds the append lock, if anybody does at that instant; `pause` that of all pipelines.
     """
 
     revision: str | None
     followers: list[FollowerVitals]
     appender: LockHolder | None
+    pause: PauseOfAll | None
 
 
 def read_readiness(connection: "psycopg.Connection[Any]") -> Readiness:
     """Return what a readiness check needs."""
     revision = read_revision(connection)
     followers = read_followers(connection) if revision is not None else []
-    return Readiness(revision, followers, read_lock_holder(connection, APPEND_LOCK))
+    pause = read_pause(connection) if revision is not None and revision >= PAUSE_SINCE else None
+    return Readiness(revision, followers, read_lock_holder(connection, APPEND_LOCK), pause)
 
 
 def database_checks(readiness: Readiness) -> Iterator[Check]:
@@ -80,6 +86,8 @@ def database_checks(readiness: Readiness) -> Iterator[Check]:
         parked = f"{follower.parked} facts are parked: headwater follower retry"
         found = parked if follower.parked else "none"
         yield Check(f"parked.{follower.name}", follower.parked == 0, found, essential=False)
+    # Somebody wanted it so: answers are as good as ever.
+    yield Check("pause", True, str(readiness.pause or "none"), essential=False)
 
 
 def follower_check(follower: FollowerVitals) -> Check:

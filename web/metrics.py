@@ -18,6 +18,7 @@ from starlette.responses import Response
 
 from catalog.errors import DatabaseUnavailable, HeadwaterError
 from catalog.ledger import Appended, NewFact
+from hooks.pausing import read_pause
 from web.access import Permission, require
 from web.vitals import FollowerVitals, Probe, read_followers, read_jobs, read_runs
 
@@ -32,11 +33,17 @@ class Standing:
     followers: list[FollowerVitals]
     jobs: Mapping[str, int]
     runs: Mapping[str, int]
+    paused: bool
 
 
 def read_standing(connection: "psycopg.Connection[Any]") -> Standing:
     """Return how the catalog stands."""
-    return Standing(read_followers(connection), read_jobs(connection), read_runs(connection))
+    return Standing(
+        read_followers(connection),
+        read_jobs(connection),
+        read_runs(connection),
+        paused=read_pause(connection) is not None,
+    )
 
 
 class _Timer:
@@ -187,6 +194,9 @@ class StandingCollector(Collector):
         for state, count in standing.runs.items():
             runs.add_metric([state], count)
         yield from (jobs, runs)
+        yield GaugeMetricFamily(
+            "headwater_paused", "Whether all pipelines are paused at once.", value=float(standing.paused)
+        )
 
 
 def metrics_router(metrics: WebMetrics, collector: StandingCollector, probe: Probe[Standing]) -> APIRouter:

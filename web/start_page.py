@@ -50,7 +50,14 @@ def _contents(contents: Contents | None) -> str:
     )
     cells = "".join(f"<div><dt>{name}</dt><dd>{count:,}</dd></div>" for name, count in rows)
     hint = "" if contents.datasets else "<p>Nothing yet: no event has named a dataset.</p>"
-    return f"<dl>{cells}</dl>{hint}{_behind(contents)}"
+    return f"{_paused(contents)}<dl>{cells}</dl>{hint}{_behind(contents)}"
+
+
+def _paused(contents: Contents) -> str:
+    if contents.pause is None:
+        return ""
+    told = escape(str(contents.pause))
+    return f"<p><strong>{told[:1].upper()}{told[1:]}.</strong> Nothing starts until they are resumed.</p>"
 
 
 def _behind(contents: Contents) -> str:

@@ -17,6 +17,7 @@ import psycopg
 
 from catalog.errors import DatabaseUnavailable
 from catalog.queries import load_queries
+from hooks.pausing import PauseOfAll, read_pause
 
 QUERIES = load_queries(Path(__file__).with_name("vitals.sql"))
 #: Silence after which nobody is taken to take launches any more, in seconds; who does beats every 5.
@@ -70,6 +71,7 @@ class Contents:
     pipelines: int
     pipeline_runs: int
     followers: "list[FollowerVitals]"
+    pause: PauseOfAll | None
 
 
 def connect_briefly(conninfo: str) -> "psycopg.Connection[Any]":
@@ -141,6 +143,7 @@ def read_contents(connection: "psycopg.Connection[Any]") -> Contents:
         pipelines=read_count(connection, "pipelines"),
         pipeline_runs=sum(read_runs(connection).values()),
         followers=read_followers(connection),
+        pause=read_pause(connection),
     )
 
 

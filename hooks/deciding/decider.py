@@ -232,6 +232,8 @@ class Decider:
                 | FactKind.PIPELINE_PAUSE
                 | FactKind.PIPELINE_RESUME
                 | FactKind.INSTALLATION_RESTORED
+                | FactKind.PIPELINES_PAUSE
+                | FactKind.PIPELINES_RESUME
             ):
                 raise ValueError(f"expected a command or an outcome, found {kind}")
             case _:
@@ -256,7 +258,9 @@ class Decider:
         if pipeline is None:
             raise NotFound(f"expected the name of a registered pipeline, found {name!r}")
         if pipeline.paused:
-            raise InvalidTransition(f"the pipeline {name!r} is paused; resume it first")
+            pause = self._set.registry.pause
+            halted = f"the pipeline {name!r} is paused" if pause is None else str(pause)
+            raise InvalidTransition(f"{halted}; resume first")
         consumed: tuple[Consumption, ...] = ()
         if pipeline.document.spec.batching == "latest" and self._open_batch(name) is None:
             # A run of a `latest` pipeline reads its inputs as they stand, so everything queued counts as seen.

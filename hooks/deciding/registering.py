@@ -17,6 +17,7 @@ from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
 from hooks.deciding.restoring import begin_anew
 from hooks.deciding.working_set import WorkingSet, save_results
+from hooks.pausing import PauseOfAll, pause_all, resume_all
 from policies.plans import DocumentPlan, Effect, StoredDocument
 from policies.transitions import WAITS_FOR_SLOT, RunState
 
@@ -53,6 +54,8 @@ def _apply(
             return _set_state(connection, str(body["pipeline"]), "paused"), []
         case FactKind.PIPELINE_RESUME:
             return _set_state(connection, str(body["pipeline"]), "active"), [str(body["pipeline"])]
+        case FactKind.PIPELINES_PAUSE | FactKind.PIPELINES_RESUME:
+            return _pause_or_resume_all(connection, kind, body, occasion, registry)
         case FactKind.INSTALLATION_RESTORED:
             return begin_anew(connection, registry, fact, body), []
         case (
@@ -215,6 +218,20 @@ def _cancel_waiting(connection: psycopg.Connection[Any], name: str, occasion: Oc
             run.ended_at = occasion.at
             run.batch_open = False
     waiting.flush(connection)
+
+
+def _pause_or_resume_all(
+    connection: psycopg.Connection[Any],
+    kind: FactKind,
+    body: dict[str, Any],
+    occasion: Occasion,
+    registry: Registry,
+) -> tuple[dict[str, Any], list[str]]:
+    if kind is FactKind.PIPELINES_RESUME:
+        resume_all(connection)
+        return {}, sorted(registry.pipelines)
+    asked = PauseOfAll(occasion.position, occasion.at, occasion.actor, str(body.get("reason") or ""))
+    return {"position": pause_all(connection, asked).position}, []
 
 
 def _set_state(connection: psycopg.Connection[Any], name: str, state: str) -> dict[str, Any]:

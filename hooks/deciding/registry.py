@@ -12,6 +12,7 @@ import psycopg
 from catalog.documents.pipeline import Pipeline
 from catalog.keys import digest_uuid
 from catalog.queries import load_queries
+from hooks.pausing import PauseOfAll, read_pause
 from policies.conditions import Condition, DatasetCondition, from_document, leaves
 
 QUERIES = load_queries(Path(__file__).with_name("deciding.sql"))
@@ -30,6 +31,7 @@ class RegisteredPipeline:
 
     name: str
     version: int
+    #: By itself, or with all others.
     paused: bool
     position: int
     document: Pipeline
@@ -64,6 +66,8 @@ class Registry:
     """All pipelines, and an index from datasets to the pipelines that wait for them."""
 
     installation: uuid.UUID
+    #: The pause of all pipelines, if there is one.
+    pause: PauseOfAll | None
     pipelines: dict[str, RegisteredPipeline]
     by_dataset: dict[uuid.UUID, list[tuple[str, int]]] = field(default_factory=dict)
 
@@ -77,15 +81,18 @@ def load_registry(connection: psycopg.Connection[Any]) -> Registry:
     """Read every pipeline that is not deleted."""
     row = connection.execute(QUERIES["installation"]).fetchone()
     installation = row[0] if row else uuid.UUID(int=0)
+    pause = read_pause(connection)
     pipelines = {
-        name: RegisteredPipeline.from_body(name, version, body, paused=state == "paused", position=position)
+        name: RegisteredPipeline.from_body(
+            name, version, body, paused=pause is not None or state == "paused", position=position
+        )
         for name, state, position, version, body in connection.execute(QUERIES["registry"])
     }
     index: dict[uuid.UUID, list[tuple[str, int]]] = defaultdict(list)
     for pipeline in pipelines.values():
         for leaf, dataset in enumerate(pipeline.datasets):
             index[dataset].append((pipeline.name, leaf))
-    return Registry(installation, pipelines, dict(index))
+    return Registry(installation, pause, pipelines, dict(index))
 
 
 def load_documents(

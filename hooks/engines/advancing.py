@@ -40,7 +40,8 @@ from hooks.engines.standing import (
     taken_up,
 )
 from hooks.engines.told import printable
-from hooks.jobs import ENGINE_HOST, AttemptKey, Job, enqueue_jobs, host_queue
+from hooks.jobs import ENGINE_HOST, AttemptKey, Job, engine_launch_job, enqueue_jobs, host_queue
+from hooks.pausing import LOOK_AGAIN, held_back
 
 log = structlog.get_logger(__name__)
 
@@ -102,6 +103,8 @@ def _claim(context: EngineContext, keys: Sequence[AttemptKey]) -> list[AttemptKe
                 document = runs[key.run_id].document
                 added[key] = (_launcher_of(document), now + document.spec.timeout)
             store.add(raw, added)
+        if len(fresh) < len(keys) and (waiting := held_back(raw, keys)):
+            enqueue_jobs(raw, [engine_launch_job(waiting, at=context.now() + LOOK_AGAIN)])
         untouched = store.untouched(raw, keys)
         if fresh:
             append_facts(raw, [attempt_claimed(*key, host=context.host) for key in fresh])

@@ -3,7 +3,7 @@ WITH wanted AS (
     SELECT * FROM unnest(%(runs)s::uuid[], %(attempts)s::int[]) AS w (run_id, attempt)
 )
 INSERT INTO attempt_claim (run_id, attempt, host)
-SELECT run_id, attempt, %(host)s FROM wanted ORDER BY run_id, attempt
+SELECT run_id, attempt, %(host)s FROM wanted WHERE NOT EXISTS (SELECT FROM pause_of_all) ORDER BY run_id, attempt
 ON CONFLICT (run_id, attempt) DO NOTHING
 RETURNING run_id, attempt
 

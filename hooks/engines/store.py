@@ -32,7 +32,10 @@ class Row:
 
 
 def claim(connection: psycopg.Connection[Any], keys: Sequence[AttemptKey]) -> list[AttemptKey]:
-    """Bind the attempts to engines and return those that nobody had: others were claimed or cancelled before."""
+    """Bind the attempts to engines and return those that nobody had: others were claimed or cancelled before.
+
+    While all pipelines are paused none is bound.
+    """
     rows = connection.execute(QUERIES["claim"], _columns(keys) | {"host": ENGINE_HOST})
     return [AttemptKey(*row) for row in rows.fetchall()]
 

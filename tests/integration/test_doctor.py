@@ -63,6 +63,7 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
         "migrations",
         "ledger",
         "parked",
+        "pause",
         "queue.waiting",
         "queue.stalled",
         "queue.failed",
@@ -108,6 +109,7 @@ def test_a_database_that_does_not_answer_leaves_the_rest_unknown(settings: Setti
         "ledger",
         "follower",
         "parked",
+        "pause",
         "queue",
         "workers",
     }

@@ -64,6 +64,7 @@ def test_a_whole_catalog_is_ready_and_names_each_check(database_url: str, tmp_pa
                 "follower.graph",
                 "parked.state",
                 "parked.graph",
+                "pause",
                 "disk",
             }
             assert all(check["ok"] and check["found"] for check in found.values())

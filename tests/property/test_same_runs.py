@@ -20,7 +20,8 @@ from tests.support.spine import T0, append, apply_fact, connect, parked, pipelin
 TABLES = (
     "fact, fact_digest, observation, dataset, job, job_parent, shape, job_shape, dataset_alias, dataset_class, run,"
     " dataset_schema, dataset_version, version_event, parked, document, command_result, pipeline, input_queue,"
-    " pipeline_run, consumption, pipeline_run_transition, decision, attempt_claim, procrastinate_jobs CASCADE"
+    " pipeline_run, consumption, pipeline_run_transition, decision, attempt_claim, pause_of_all, procrastinate_jobs"
+    " CASCADE"
 )
 A, B = "a", "b"
 RETRIES = {"retries": {"count": 1, "backoff": {"initial": "1ms"}}}
@@ -117,6 +118,7 @@ def connection(database_url: str) -> Iterator[psycopg.Connection[Any]]:
     count=st.sampled_from([1, 2, 8]),
     names=st.lists(st.sampled_from([A, A, B]), min_size=1, max_size=12),
     trigger=st.booleans(),
+    paused=st.none() | st.tuples(st.integers(0, 6), st.integers(0, 6)),
 )
 def test_runs_do_not_depend_on_workers_and_crashes(
     connection: psycopg.Connection[Any],
@@ -126,6 +128,7 @@ def test_runs_do_not_depend_on_workers_and_crashes(
     count: int,
     names: list[str],
     trigger: bool,
+    paused: tuple[int, int] | None,
 ) -> None:
     reset(connection)
     chooser = random.Random(seed)
@@ -139,6 +142,11 @@ def test_runs_do_not_depend_on_workers_and_crashes(
     if trigger:
         body = {"pipeline": "latest_a", "reason": "by hand"}
         arrivals.insert(len(arrivals) // 2, command(FactKind.PIPELINE_TRIGGER, body, actor="test"))
+    if paused is not None:
+        # Everything is paused in between, and resumed before the end.
+        start, length = paused
+        arrivals.insert(start, command(FactKind.PIPELINES_PAUSE, {"reason": "look"}, actor="test"))
+        arrivals.insert(start + 1 + length, command(FactKind.PIPELINES_RESUME, {}, actor="test"))
     try:
         simulate(connection, workers, arrivals, chooser, crash_share=0.25)
     finally:
@@ -165,7 +173,8 @@ def test_runs_do_not_depend_on_workers_and_crashes(
     # The ledger that came about, outcomes included, followed again in other chunks: the same to the row.
     connection.execute(
         "TRUNCATE observation, dataset, job, dataset_version, version_event, document, command_result, pipeline,"
-        " input_queue, pipeline_run, consumption, pipeline_run_transition, decision, procrastinate_jobs CASCADE"
+        " input_queue, pipeline_run, consumption, pipeline_run_transition, decision, pause_of_all, procrastinate_jobs"
+        " CASCADE"
     )
     connection.execute("ALTER SEQUENCE version_event_sequence_seq RESTART")
     connection.execute("UPDATE follower SET position = 0")

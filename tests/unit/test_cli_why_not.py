@@ -5,7 +5,7 @@ from rich.console import Console
 
 from web.cli.why_not import condition_tree, reasons, way_out
 
-IDLE = {"lag": {"positions": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"]}
+IDLE = {"lag": {"positions": 0, "seconds": 0.0}, "parkedCount": 0, "launchHosts": ["harbour"], "pause": None}
 
 
 def part(level: int, label: str, *, kind: str = "DATASET", queued: int = 0, **parts: Any) -> dict[str, Any]:
@@ -102,8 +102,11 @@ def test_what_would_make_it_due() -> None:
 
 
 def test_the_way_out_is_a_command() -> None:
-    assert way_out(PAUSED) == "headwater resume report"
-    assert way_out(DELETED) == "headwater apply -f FILE"
+    assert way_out(PAUSED, IDLE) == "headwater resume report"
+    assert way_out(DELETED, IDLE) == "headwater apply -f FILE"
+    halted = IDLE | {"pause": {"at": "2026-01-01T12:00:00Z", "actor": "ada", "reason": ""}}
+    assert way_out(PAUSED, halted) == "headwater resume --all"
+    assert way_out(DELETED, halted) == "headwater apply -f FILE"
 
 
 def test_a_pipeline_that_is_halted_never_reads_as_if_it_waited_for_a_slot() -> None:

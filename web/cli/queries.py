@@ -44,6 +44,18 @@ mutation Resume($pipeline: String!, $key: String!) {
 }
 """
 
+PAUSE_ALL: Final = """
+mutation PauseAll($reason: String, $key: String!) {
+  pauseAll(reason: $reason, idempotencyKey: $key) { position pause { at actor reason } }
+}
+"""
+
+RESUME_ALL: Final = """
+mutation ResumeAll($key: String!) {
+  resumeAll(idempotencyKey: $key) { position pause { at actor reason } }
+}
+"""
+
 TRIGGER: Final = (
     _RUN
     + """
@@ -192,7 +204,7 @@ query WhyNot($name: String!, $open: [PipelineRunState!]!) {
     runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
     latestRun { ...RunParts }
   }
-  status { lag { positions seconds } parkedCount launchHosts }
+  status { lag { positions seconds } parkedCount launchHosts pause { at actor reason } }
 }
 """
 )
@@ -211,7 +223,7 @@ query Lineage($node: ID!, $direction: Direction!, $depth: Int!, $maxNodes: Int!)
 STATUS: Final = """
 query Status {
   status {
-    now position graphPosition ledgerPosition parkedCount
+    now position graphPosition ledgerPosition parkedCount pause { at actor reason }
     lag { positions oldestAt seconds }
     followers { name cursor processed parked holder updatedAt lag { positions oldestAt seconds } }
     counts { datasets jobs runs versions pipelines queuedVersions pipelineRuns { state count } }

@@ -43,6 +43,7 @@ def _show(address: str, ready: dict[str, Any], status: dict[str, Any]) -> None:
             ("ledger", cell(f"position {status['ledgerPosition']}")),
             ("state", cell(f"position {status['position']}, {behind['state']}")),
             ("graph", cell(f"position {status['graphPosition']}, {behind['graph']}")),
+            ("pipelines start", _pause(status["pause"])),
             ("parked", cell(status["parkedCount"], "red" if status["parkedCount"] else "")),
             ("datasets", cell(f"{counts['datasets']:,}, {count(counts['versions'], 'version')}")),
             ("jobs", cell(f"{counts['jobs']:,}, {count(counts['runs'], 'run')}")),
@@ -71,6 +72,13 @@ def _behind(lag: dict[str, Any]) -> str:
     if not lag["positions"]:
         return "up to date"
     return f"{count(lag['positions'], 'position')} behind, the oldest fact for {duration(lag['seconds'])}"
+
+
+def _pause(pause: dict[str, Any] | None) -> Text:
+    if pause is None:
+        return cell("when they are due")
+    why = f": {pause['reason']}" if pause["reason"] else ""
+    return cell(f"not: all are paused since {instant(pause['at'])} by {pause['actor']}{why}", "yellow")
 
 
 def _runs(states: list[dict[str, Any]]) -> str:

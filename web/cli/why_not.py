@@ -35,15 +35,17 @@ def run_why_not(
         return
     print_line(Text.assemble((shown(found["name"]), "bold"), " ", state(found["state"].lower())))
     if found["halted"] is not None:
-        print_line(Text(f"{shown(found['halted'])}: {way_out(found)}", style="yellow"))
+        print_line(Text(f"{shown(found['halted'])}: {way_out(found, answer['status'])}", style="yellow"))
     if found["condition"] is not None:
         print_tree(condition_tree(found["condition"]))
     for line in reasons(found, answer["status"]):
         print_line(line)
 
 
-def way_out(pipeline: dict[str, Any]) -> str:
+def way_out(pipeline: dict[str, Any], status: dict[str, Any]) -> str:
     """Return the command that lets a paused or deleted pipeline start runs again."""
+    if status["pause"] is not None and pipeline["state"] != "DELETED":
+        return "headwater resume --all"
     return (
         "headwater apply -f FILE"
         if pipeline["state"] == "DELETED"

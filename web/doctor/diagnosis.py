@@ -28,7 +28,14 @@ from web.doctor.surroundings import (
     check_variables,
     check_versions,
 )
-from web.doctor.working import check_followers, check_ledger, check_parked, check_queue, check_workers
+from web.doctor.working import (
+    check_followers,
+    check_ledger,
+    check_parked,
+    check_pause,
+    check_queue,
+    check_workers,
+)
 from web.vitals import connect_briefly, read_revision
 
 DatabaseCheck = Callable[["psycopg.Connection[Any]", Settings], Iterator[Finding]]
@@ -46,6 +53,7 @@ _OUR_DATABASE: dict[str, DatabaseCheck] = {
     "ledger": check_ledger,
     "follower": check_followers,
     "parked": check_parked,
+    "pause": check_pause,
     "queue": check_queue,
     "workers": check_workers,
 }

@@ -9,6 +9,7 @@ from catalog.ledger import APPEND_LOCK
 from catalog.settings import Settings
 from graph.following import GRAPH_FOLLOWER_LOCK
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, host_queue
+from hooks.pausing import read_pause
 from hooks.state_follower import STATE_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
@@ -64,6 +65,15 @@ def _follower(follower: FollowerVitals, holder: LockHolder | None) -> Finding:
     if age > OLDEST_WARNING:
         return warning(check, found, "look again in a minute: it should become less")
     return ok(check, found)
+
+
+def check_pause(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield whether all pipelines are paused."""
+    pause = read_pause(connection)
+    if pause is None:
+        yield ok("pause", "pipelines may start")
+    else:
+        yield warning("pause", str(pause), "`headwater resume --all` lets them start what has queued up")
 
 
 def check_parked(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:

@@ -10,6 +10,7 @@ from strawberry.scalars import JSON
 
 from catalog.errors import HeadwaterError
 from catalog.facts import FactKind, command
+from hooks.pausing import PauseOfAll
 from web.access import Permission
 from web.graphql.applying import (
     ApplyDocumentsRecord,
@@ -20,7 +21,7 @@ from web.graphql.applying import (
 )
 from web.graphql.loaders.documents import documents_by_version
 from web.graphql.loaders.pipeline_runs import pipeline_runs_by_id
-from web.graphql.loaders.pipelines import pipelines_by_name
+from web.graphql.loaders.pipelines import pause_of_all, pipelines_by_name
 from web.graphql.node_ids import run_id
 from web.graphql.query import Info
 from web.graphql.records import DocumentRecord, PipelineRecord, PipelineRunRecord
@@ -28,6 +29,7 @@ from web.graphql.request import QueryRequest
 from web.graphql.types.change import (
     ApplyDocuments,
     DeleteDocument,
+    PauseCommand,
     PipelineCommand,
     PipelineRunCommand,
 )
@@ -48,6 +50,14 @@ class PipelineCommandRecord:
 
     position: int
     pipeline: PipelineRecord
+
+
+@dataclass(frozen=True, slots=True)
+class PauseCommandRecord:
+    """A command about all pipelines that was carried out."""
+
+    position: int
+    pause: PauseOfAll | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +194,31 @@ def _resume_pipeline(info: Info, pipeline: str, idempotency_key: str | None = No
     return _about_pipeline(info.context, FactKind.PIPELINE_RESUME, pipeline, idempotency_key)
 
 
+def _pause_all(
+    info: Info, reason: str | None = None, idempotency_key: str | None = None
+) -> PauseCommandRecord:
+    """Pause all pipelines at once: nothing is launched any more, and what becomes due waits; what runs goes on.
+
+    A pause that lasts already stays as it is.
+    """
+    return _about_all(info.context, FactKind.PIPELINES_PAUSE, {"reason": reason}, idempotency_key)
+
+
+def _resume_all(info: Info, idempotency_key: str | None = None) -> PauseCommandRecord:
+    """End the pause of all pipelines: what has queued up starts what it makes due.
+
+    A pipeline that is paused by itself stays paused.
+    """
+    return _about_all(info.context, FactKind.PIPELINES_RESUME, {}, idempotency_key)
+
+
+def _about_all(
+    request: QueryRequest, kind: FactKind, body: Mapping[str, Any], key: str | None
+) -> PauseCommandRecord:
+    position, _ = _submit(request, Permission.OPERATE, kind, body, key=key)
+    return PauseCommandRecord(position, pause_of_all(request))
+
+
 def _about_pipeline(
     request: QueryRequest, kind: FactKind, pipeline: str, key: str | None
 ) -> PipelineCommandRecord:
@@ -205,3 +240,5 @@ class Mutation:
     delete_document = root_field(_delete_document, DeleteDocument)
     pause_pipeline = root_field(_pause_pipeline, PipelineCommand)
     resume_pipeline = root_field(_resume_pipeline, PipelineCommand)
+    pause_all = root_field(_pause_all, PauseCommand)
+    resume_all = root_field(_resume_all, PauseCommand)

@@ -11,6 +11,7 @@ from typing import overload
 from catalog.keys import HEADWATER_NAMESPACE
 from catalog.queries import load_queries
 from hooks.deciding.registry import input_id
+from hooks.pausing import READ_PAUSE, PauseOfAll
 from policies.conditions import ConditionState, explain, leaves
 from policies.queues import QueuedVersion, Queues
 from web.graphql.cohort import in_cohort
@@ -53,6 +54,17 @@ def pipeline_page(
         place_of=lambda record: (record.name,),
         count=lambda: int(request.rows(QUERIES["count"], **filters)[0][0]),
     )
+
+
+def pauses_of_all(request: QueryRequest, members: Sequence[PipelineRecord]) -> Mapping[str, PauseOfAll]:
+    """Return the pause of all pipelines for each registered one, nothing where there is none."""
+    pause = pause_of_all(request)
+    return {} if pause is None else {member.name: pause for member in members if member.state in REGISTERED}
+
+
+def pause_of_all(request: QueryRequest) -> PauseOfAll | None:
+    """Return the pause of all pipelines, None where there is none."""
+    return next((PauseOfAll(*row) for row in request.rows(READ_PAUSE)), None)
 
 
 def pipelines_of_jobs(request: QueryRequest, members: Sequence[JobRecord]) -> Mapping[str, PipelineRecord]:

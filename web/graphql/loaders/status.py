@@ -8,7 +8,9 @@ from pathlib import Path
 
 from catalog import ledger
 from catalog.queries import load_queries
+from hooks.pausing import PauseOfAll
 from web import vitals
+from web.graphql.loaders.pipelines import pause_of_all
 from web.graphql.request import QueryRequest
 
 QUERIES = load_queries(Path(__file__).with_name("status.sql"))
@@ -167,6 +169,11 @@ class StatusRecord:
     def counts(self) -> CountsRecord:
         """How much there is."""
         return CountsRecord(self._request)
+
+    @property
+    def pause(self) -> PauseOfAll | None:
+        """The pause of all pipelines, None where there is none."""
+        return pause_of_all(self._request)
 
     def parked(self, limit: int) -> list[ParkedRecord]:
         """Return the first parked records."""

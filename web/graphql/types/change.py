@@ -7,6 +7,7 @@ from web.graphql.types.declaring import object_type, plain
 from web.graphql.types.enums import DocumentChangeKind
 from web.graphql.types.pipeline import PipelineWarning
 from web.graphql.types.references import DocumentType, PipelineRunType, PipelineType
+from web.graphql.types.status import PauseOfAll
 
 
 @object_type
@@ -23,6 +24,14 @@ class PipelineCommand:
 
     position: Long = plain("Its ledger position.")
     pipeline: PipelineType = plain("The pipeline after it.")
+
+
+@object_type
+class PauseCommand:
+    """A command about all pipelines at once that was carried out."""
+
+    position: Long = plain("Its ledger position.")
+    pause: PauseOfAll | None = plain("The pause after it; null where nothing is paused with all others.")
 
 
 @object_type

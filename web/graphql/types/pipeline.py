@@ -25,7 +25,7 @@ from web.graphql.loaders.documents import (
 )
 from web.graphql.loaders.jobs import jobs_reported
 from web.graphql.loaders.pipeline_runs import latest_pipeline_runs, run_pages_of_pipelines
-from web.graphql.loaders.pipelines import conditions
+from web.graphql.loaders.pipelines import conditions, pauses_of_all
 from web.graphql.loaders.warnings import pipeline_warnings
 from web.graphql.pages import NESTED_FIRST, Page
 from web.graphql.records import (
@@ -247,7 +247,12 @@ def _history(
 
 
 def _halted(root: PipelineRecord) -> str | None:
-    """Why nothing fires whatever the condition says, and until when: paused or deleted; null while it is active."""
+    """Why nothing fires whatever the condition says, and until when: paused, by itself or with all others, or deleted.
+
+    Null while it is active.
+    """
+    if (pause := root.cohort.ask(pauses_of_all).get(root.name)) is not None:
+        return f"{pause}: versions queue up, and nothing fires until they are resumed"
     if root.state == "paused":
         return "paused: versions queue up, and nothing fires until it is resumed"
     if root.state == "deleted":

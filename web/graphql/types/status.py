@@ -52,6 +52,16 @@ class Parked:
 
 
 @object_type
+class PauseOfAll:
+    """All pipelines are paused at once: versions queue up, waiting runs get no slot, and no attempt is begun."""
+
+    position: Long = plain("Ledger position of the command that paused them.")
+    at: dt.datetime = plain("Since when.")
+    actor: str = plain("Who paused them.")
+    reason: str = plain("Why; empty where nobody said.")
+
+
+@object_type
 class StateCount:
     """How many pipeline runs are in a state."""
 
@@ -91,5 +101,6 @@ class Status:
     launch_hosts: list[str] = plain(
         "Hosts on which a worker took launches within the last 30 seconds; where there is none, runs stay queued."
     )
+    pause: PauseOfAll | None = plain("The pause of all pipelines; null where there is none.")
     counts: Counts = plain("How much there is.")
     parked = resolved(_parked, list[Parked])
