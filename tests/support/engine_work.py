@@ -3,6 +3,9 @@
 import asyncio
 import datetime as dt
 import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -14,7 +17,10 @@ from hooks.engines import advancing
 from hooks.engines.advancing import EngineContext
 from hooks.engines.port import Engine
 from hooks.jobs import AttemptKey
-from tests.support.spine import T0, append, apply_fact, follow, parked, pipeline_body
+from hooks.launchers.http import HttpLauncher
+from hooks.outbound import OutboundClient, OutboundPolicy
+from tests.support.http_double import Heard, HttpDouble, Manners, Reply, http_double
+from tests.support.spine import T0, append, apply_fact, connect, follow, parked, pipeline_body
 
 
 class EngineStory:
@@ -137,3 +143,74 @@ class EngineStory:
         ).fetchone()
         assert row is not None
         return row[0]
+
+
+class Book:
+    """An engine's memory: what it accepted by idempotency key, and the state of each run by its path."""
+
+    def __init__(self) -> None:
+        self.runs: dict[str, str] = {}
+        self.starts: list[str] = []
+
+    def accept(self, run: str, key: str) -> None:
+        if run not in self.runs:
+            self.starts.append(key)
+            self.runs[run] = "RUNNING"
+
+    def answer(self, heard: Heard, reply: Reply) -> None:
+        run = heard.path.split("?")[0].rsplit("/", 1)[1]
+        if heard.method == "POST":
+            self.accept(run, heard.headers["Idempotency-Key"])
+            reply.send(202, {"id": run}, Location=f"/runs/{run}")
+        elif run not in self.runs:
+            reply.send(404, {"error": "no such run"})
+        elif heard.method == "DELETE":
+            self.runs[run] = "KILLED"
+            reply.send(202)
+        else:
+            reply.send(200, {"state": self.runs[run], "why": "as it was told"})
+
+
+@contextmanager
+def engine_double(manners: Manners | Book) -> Iterator[HttpDouble]:
+    with http_double(manners.answer if isinstance(manners, Book) else manners) as double:
+        yield double
+
+
+def polled(double: HttpDouble, **poll: Any) -> dict[str, Any]:
+    """Return the launcher of an engine that is asked by the run's id."""
+    return {
+        "url": f"{double.url}/runs/${{run.id}}",
+        "poll": {
+            "url": f"{double.url}/runs/${{run.id}}",
+            "state": "$.state",
+            "succeeded": ["DONE"],
+            "failed": ["FAILED", "KILLED"],
+            "reason": "$.why",
+            **poll,
+        },
+    }
+
+
+Tell = Callable[..., EngineStory]
+
+
+@contextmanager
+def telling(database_url: str, database: Database, secrets_folder: Path) -> Iterator[Tell]:
+    """Yield what tells a story of the `http` launcher: its arguments are the launcher's part of the document."""
+    clients: list[OutboundClient] = []
+    with connect(database_url) as connection:
+
+        def tell(**http: Any) -> EngineStory:
+            client = OutboundClient(OutboundPolicy(allow_loopback=True))
+            clients.append(client)
+            launcher = HttpLauncher(
+                client, secrets_folder=secrets_folder, now=lambda: dt.datetime.now(dt.UTC)
+            )
+            return EngineStory(
+                connection, database, launcher, **{"timeouts": {"answer": "1s", "unreachable": "5m"}, **http}
+            )
+
+        yield tell
+    for client in clients:
+        asyncio.run(client.aclose())

@@ -17,6 +17,7 @@ PAGES = [
     "CONTRIBUTING.md",
     "deploy/README.md",
     "examples/flights/README.md",
+    "examples/http/README.md",
     *sorted(str(page.relative_to(PROJECT)) for page in (PROJECT / "docs").rglob("*.md")),
 ]
 
