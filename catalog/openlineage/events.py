@@ -10,6 +10,7 @@ JobEvent      digest order event_time job job_facets inputs outputs (DatasetRefe
 Each has .schemas .columns .notes (of `said`), and in `stated` the facets of its job and datasets as they were sent.
 """
 
+import functools
 import uuid
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -99,11 +100,16 @@ class Parent:
         """Return what a `parent` register holds."""
         if value is None:
             return None
-        run, root = (
-            reference and RunReference(uuid.UUID(reference[0]), reference[1], JobKey(*reference[2:]))
-            for reference in value
-        )
-        return cls(run, root)
+        run, root = value
+        return _parent(*run, *(root or ()))
+
+
+#: Reads the numbers of a parent and a root once for all events that name them.
+@functools.lru_cache(maxsize=4096)
+def _parent(run_id: str, derived: bool, namespace: str, name: str, *root: Any) -> Parent:
+    run = RunReference(uuid.UUID(run_id), derived, JobKey(namespace, name))
+    above = RunReference(uuid.UUID(root[0]), root[1], JobKey(*root[2:])) if root else None
+    return Parent(run, above)
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +178,9 @@ class DatasetReference:
             partition=get("partition"),
             description=get("description"),
             lineage=None if lineage is None else DatasetLineage.of(lineage),
-            columns=tuple(found for name in COLUMN_REGISTERS if (found := get(name)) is not None),
+            columns=tuple(found for found in (get("columns"), get("lineage_columns")) if found is not None)
+            if "columns" in registers or "lineage_columns" in registers
+            else (),
         )
 
 

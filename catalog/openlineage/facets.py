@@ -162,9 +162,13 @@ def _objects(facets: Any, pointer: str, said: Said) -> list[tuple[str, dict[str,
 
 def _take(reading: _Reading, registers: Registers, pointer: str, said: Said) -> None:
     registers.update(reading.registers)
-    said.schemas.update(reading.schemas)
-    said.columns.update(reading.columns)
-    said.notes.extend(f"{pointer}: {problem}" for problem in reading.problems)
+    # Most facets have none of these, and this runs for every facet.
+    if reading.schemas:
+        said.schemas.update(reading.schemas)
+    if reading.columns:
+        said.columns.update(reading.columns)
+    if reading.problems:
+        said.notes.extend(f"{pointer}: {problem}" for problem in reading.problems)
 
 
 def _read(rule: FacetRule, facet: dict[str, Any]) -> _Reading:

@@ -1,29 +1,29 @@
 -- name: known_datasets
-SELECT id FROM dataset WHERE id = ANY(%(ids)s::uuid[])
+SELECT id FROM dataset WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: jobs
-SELECT id, shape_at, shape_tiebreak, shape_hash FROM job WHERE id = ANY(%(ids)s::uuid[])
+SELECT id, shape_at, shape_tiebreak, shape_hash FROM job WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: aliases
-SELECT dataset_id, alias_id, since, type FROM dataset_alias WHERE dataset_id = ANY(%(ids)s::uuid[])
+SELECT dataset_id, alias_id, since, type FROM dataset_alias WHERE dataset_id = ANY(%(ids)b::uuid[])
 
 -- name: renames
-SELECT dataset_id, previous_id, since FROM dataset_rename WHERE dataset_id = ANY(%(ids)s::uuid[])
+SELECT dataset_id, previous_id, since FROM dataset_rename WHERE dataset_id = ANY(%(ids)b::uuid[])
 
 -- name: parents
-SELECT job_id, parent_id, since FROM job_parent WHERE job_id = ANY(%(ids)s::uuid[])
+SELECT job_id, parent_id, since FROM job_parent WHERE job_id = ANY(%(ids)b::uuid[])
 
 -- name: classes
 SELECT c.dataset_id, m.dataset_id
-FROM dataset_class c JOIN dataset_class m USING (class_id) WHERE c.dataset_id = ANY(%(ids)s::uuid[])
+FROM dataset_class c JOIN dataset_class m USING (class_id) WHERE c.dataset_id = ANY(%(ids)b::uuid[])
 
 -- name: runs
 SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
-FROM run WHERE id = ANY(%(ids)s::uuid[])
+FROM run WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: children
 SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
-FROM run WHERE parent_run_id = ANY(%(ids)s::uuid[]) AND id <> ALL(%(ids)s::uuid[])
+FROM run WHERE parent_run_id = ANY(%(ids)b::uuid[]) AND id <> ALL(%(ids)b::uuid[])
 
 -- name: descendants
 SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
@@ -47,33 +47,33 @@ SELECT digest, body FROM column_lineage WHERE digest = ANY(%(digests)s::text[])
 
 -- name: save_columns
 INSERT INTO column_lineage (digest, body)
-SELECT * FROM unnest(%(digests)s::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
+SELECT * FROM unnest(%(digests)b::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
 
 -- name: dataset_facets
-SELECT dataset_id, orders, facets FROM dataset_facet WHERE dataset_id = ANY(%(ids)s::uuid[])
+SELECT dataset_id, orders, facets FROM dataset_facet WHERE dataset_id = ANY(%(ids)b::uuid[])
 
 -- name: job_facets
-SELECT job_id, orders, facets FROM job_facet WHERE job_id = ANY(%(ids)s::uuid[])
+SELECT job_id, orders, facets FROM job_facet WHERE job_id = ANY(%(ids)b::uuid[])
 
 -- name: save_dataset_facets
 INSERT INTO dataset_facet (dataset_id, orders, facets)
 SELECT id, string_to_array(orders, ','), facets::jsonb
-FROM unnest(%(ids)s::uuid[], %(orders)s::text[], %(facets)s::text[]) AS f (id, orders, facets)
+FROM unnest(%(ids)b::uuid[], %(orders)b::text[], %(facets)b::text[]) AS f (id, orders, facets)
 ON CONFLICT (dataset_id) DO UPDATE SET orders = excluded.orders, facets = excluded.facets
 
 -- name: save_job_facets
 INSERT INTO job_facet (job_id, orders, facets)
 SELECT id, string_to_array(orders, ','), facets::jsonb
-FROM unnest(%(ids)s::uuid[], %(orders)s::text[], %(facets)s::text[]) AS f (id, orders, facets)
+FROM unnest(%(ids)b::uuid[], %(orders)b::text[], %(facets)b::text[]) AS f (id, orders, facets)
 ON CONFLICT (job_id) DO UPDATE SET orders = excluded.orders, facets = excluded.facets
 
 -- name: save_facet_bodies
 INSERT INTO facet_body (digest, body)
-SELECT * FROM unnest(%(digests)s::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
+SELECT * FROM unnest(%(digests)b::text[], %(bodies)b::bytea[]) ON CONFLICT (digest) DO NOTHING
 
 -- name: save_makers
 INSERT INTO version_maker (version_id, run_id)
-SELECT * FROM unnest(%(versions)s::uuid[], %(runs)s::uuid[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%(versions)b::uuid[], %(runs)s::uuid[]) ON CONFLICT DO NOTHING
 
 -- name: was_published
 SELECT EXISTS (SELECT FROM version_event WHERE version_id = %(id)s AND kind = 'published')
@@ -97,19 +97,19 @@ DELETE FROM job_shape WHERE job_id = %(job)s AND at = %(at)s AND tiebreak = %(ti
 
 -- name: save_datasets
 INSERT INTO dataset (id, namespace, name, first_seen_at, position)
-SELECT * FROM unnest(%(ids)s::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
+SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
                      %(positions)s::bigint[])
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_jobs
 INSERT INTO job (id, namespace, name, first_seen_at, position)
-SELECT * FROM unnest(%(ids)s::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
+SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
                      %(positions)s::bigint[])
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_job_shapes
 UPDATE job j SET shape_at = s.at, shape_tiebreak = s.tiebreak, shape_hash = s.hash
-FROM unnest(%(ids)s::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+FROM unnest(%(ids)b::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
      AS s (id, at, tiebreak, hash)
 WHERE j.id = s.id
 
@@ -119,34 +119,34 @@ SELECT * FROM unnest(%(hashes)s::bytea[], %(bodies)s::bytea[]) ON CONFLICT (hash
 
 -- name: save_points
 INSERT INTO job_shape (job_id, at, tiebreak, hash)
-SELECT * FROM unnest(%(jobs)s::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+SELECT * FROM unnest(%(jobs)b::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
 ON CONFLICT (job_id, at, tiebreak) DO UPDATE SET hash = excluded.hash
 
 -- name: save_aliases
 INSERT INTO dataset_alias (dataset_id, alias_id, type, since)
-SELECT * FROM unnest(%(datasets)s::uuid[], %(aliases)s::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(datasets)b::uuid[], %(aliases)b::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
 ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = excluded.since, type = excluded.type
 WHERE (excluded.since, excluded.type) < (dataset_alias.since, dataset_alias.type)
 
 -- name: save_renames
 INSERT INTO dataset_rename (dataset_id, previous_id, since)
-SELECT * FROM unnest(%(datasets)s::uuid[], %(previous)s::uuid[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(datasets)b::uuid[], %(previous)s::uuid[], %(sinces)s::timestamptz[])
 ON CONFLICT (dataset_id, previous_id) DO UPDATE SET since = excluded.since
 
 -- name: save_classes
 INSERT INTO dataset_class (dataset_id, class_id)
-SELECT * FROM unnest(%(datasets)s::uuid[], %(classes)s::uuid[])
+SELECT * FROM unnest(%(datasets)b::uuid[], %(classes)b::uuid[])
 ON CONFLICT (dataset_id) DO UPDATE SET class_id = excluded.class_id
 
 -- name: save_parents
 INSERT INTO job_parent (job_id, parent_id, since)
-SELECT * FROM unnest(%(jobs)s::uuid[], %(parents)s::uuid[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(jobs)b::uuid[], %(parents)s::uuid[], %(sinces)s::timestamptz[])
 ON CONFLICT (job_id, parent_id) DO UPDATE SET since = least(job_parent.since, excluded.since)
 
 -- name: save_runs
 INSERT INTO run (id, job_id, state, started_at, ended_at, parent_run_id, root_run_id, bounded_at, merged, position)
-SELECT * FROM unnest(%(ids)s::uuid[], %(jobs)s::uuid[], %(states)s::text[], %(starts)s::timestamptz[],
-    %(ends)s::timestamptz[], %(parents)s::uuid[], %(roots)s::uuid[], %(bounds)s::timestamptz[], %(merged)b::bytea[],
+SELECT * FROM unnest(%(ids)b::uuid[], %(jobs)b::uuid[], %(states)s::text[], %(starts)s::timestamptz[],
+    %(ends)s::timestamptz[], %(parents)s::uuid[], %(roots)b::uuid[], %(bounds)s::timestamptz[], %(merged)b::bytea[],
     %(positions)s::bigint[])
 ON CONFLICT (id) DO UPDATE SET job_id = excluded.job_id, state = excluded.state, started_at = excluded.started_at,
     ended_at = excluded.ended_at, parent_run_id = excluded.parent_run_id, root_run_id = excluded.root_run_id,
@@ -159,7 +159,7 @@ SELECT * FROM unnest(%(hashes)s::text[], %(fields)b::bytea[]) ON CONFLICT (hash)
 -- name: save_versions
 INSERT INTO dataset_version (id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle,
     schema_hash, row_count, byte_count, digest, position)
-SELECT * FROM unnest(%(id)s::uuid[], %(dataset_id)s::uuid[], %(state)s::text[], %(origin)s::text[],
+SELECT * FROM unnest(%(id)b::uuid[], %(dataset_id)b::uuid[], %(state)s::text[], %(origin)s::text[],
     %(time)s::timestamptz[], %(event_time)s::timestamptz[], %(run_id)s::uuid[], %(partition)s::text[],
     %(version)s::text[], %(lifecycle)s::text[], %(schema_hash)s::text[], %(row_count)s::bigint[],
     %(byte_count)s::bigint[], %(digest)s::text[], %(position)s::bigint[])
@@ -171,7 +171,7 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, origin = excluded.origin,
 -- name: save_version_events
 INSERT INTO version_event (position, at, kind, version_id, dataset_ids, run_ids)
 SELECT position, at, kind, version_id, string_to_array(dataset_ids, ',')::uuid[], string_to_array(run_ids, ',')::uuid[]
-FROM unnest(%(positions)s::bigint[], %(ats)s::timestamptz[], %(kinds)s::text[], %(versions)s::uuid[],
+FROM unnest(%(positions)s::bigint[], %(ats)s::timestamptz[], %(kinds)s::text[], %(versions)b::uuid[],
             %(datasets)s::text[], %(runs)s::text[]) WITH ORDINALITY
      AS e (position, at, kind, version_id, dataset_ids, run_ids, ordinal)
 ORDER BY ordinal
