@@ -318,7 +318,7 @@ class HttpLauncher(DocumentModel):
     )
     body: JsonBody = Field(
         "${trigger}",
-        description="Any value of JSON with variables in its texts; null sends none.",
+        description="Any value of JSON with variables in its texts; null sends none, and a `GET` has none.",
         examples=[{"run": "${run.id}", "versions": "${trigger.versions}"}],
     )
     format: Literal["json", "cloudevents"] = Field(

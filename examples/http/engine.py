@@ -1,7 +1,7 @@
 """A small engine to start runs on: `python engine.py [PORT]`, on this machine only. It works for two seconds a run.
 
 What Headwater needs of an engine is here: it accepts at once and works afterwards, it knows a run by the id that it was
-given and so starts none twice, it says how a run stands, and it ends one. It asks for the token in HEADWATER_SECRET_ENGINE.
+given and so starts none twice, it says how a run stands, and it ends one. HEADWATER_SECRET_ENGINE is its token.
 """
 
 import hmac
