@@ -7,7 +7,7 @@ stands. Values are plain JSON, so that a merged run can be stored and read back 
 them by digest, and its bodies in `Said`.
 
     run       parent, nominal, error, extraction_error
-    job       job_type, description, lineage, entry_columns
+    job       lineage, entry_columns
     dataset   schema, version, lifecycle, symlinks, statistics, partition, description, columns, lineage,
               lineage_columns
 

@@ -71,12 +71,6 @@ def extraction_error(facet: dict[str, Any], _: list[str]) -> bool | None:
     return None if facet.get("failedTasks") == 0 and not facet.get("errors") else True
 
 
-def job_type(facet: dict[str, Any], _: list[str]) -> list[str | None]:
-    """[processing type, integration, job type], each null where it is no text."""
-    values = (facet.get(name) for name in ("processingType", "integration", "jobType"))
-    return [value if isinstance(value, str) else None for value in values]
-
-
 def description(facet: dict[str, Any], _: list[str]) -> str:
     """The text."""
     return text_of(facet.get("description"), "description")[:MAX_TEXT]

@@ -109,18 +109,10 @@ RULES: tuple[FacetRule, ...] = (
         "Exactly these sources feed these datasets and jobs; that every input feeds every output is no longer assumed.",
         (("lineage", lineage_entries), ("entry_columns", entry_columns)),
     ),
-    FacetRule(
-        "job",
-        "documentation",
-        "DocumentationJobFacet",
-        "`description` of the job.",
-        (("description", readers.description),),
-    ),
+    FacetRule("job", "documentation", "DocumentationJobFacet", "`description` of the job."),
     FacetRule("job", "ownership", "OwnershipJobFacet", "`owners` of the job."),
     FacetRule("job", "tags", "TagsJobFacet", "`tags` of the job."),
-    FacetRule(
-        "job", "jobType", "JobTypeJobFacet", "`jobType` of the job.", (("job_type", readers.job_type),)
-    ),
+    FacetRule("job", "jobType", "JobTypeJobFacet", "`jobType` of the job."),
     FacetRule("job", "sql", "SQLJobFacet", "`sql` of the job."),
     FacetRule("job", "sourceCode", "SourceCodeJobFacet", _OF_JOB),
     FacetRule("job", "sourceCodeLocation", "SourceCodeLocationJobFacet", _OF_JOB),

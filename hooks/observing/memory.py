@@ -16,7 +16,7 @@ MOST_ENTRIES = 200_000
 #: Sources of columns beyond which all of them are forgotten.
 MOST_COLUMN_SOURCES = 500_000
 #: Datasets and jobs beyond which the facets of all are forgotten.
-MOST_WITH_FACETS = 50_000
+MOST_WITH_FACETS = 20_000
 
 
 class ShapePoint(NamedTuple):

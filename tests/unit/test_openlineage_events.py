@@ -330,7 +330,9 @@ def test_a_job_event_describes_its_job() -> None:
 
     assert isinstance(event, JobEvent)
     assert event.job == JobKey("s", "j")
-    assert event.job_facets == {"job_type": ["BATCH", "DBT", None]}
+    body = event.stated.job["jobType"]
+    assert body is not None
+    assert body.json == b'{"integration":"DBT","processingType":"BATCH"}'
     assert [dataset.key.name for dataset in (*event.inputs, *event.outputs)] == ["a", "b"]
 
 

@@ -98,8 +98,6 @@ def test_what_airflow_says_about_its_files() -> None:
     assert len(shape.inputs) == 4
     assert shape.outputs == (DatasetKey("gs://mock-bucket", "compose_result.txt"),)
     assert {run.state for run in runs.values()} == {"COMPLETE"}
-    _, job_type = runs[JobKey("airflow", "BQ")].job_registers["job_type"]
-    assert job_type == ["BATCH", "AIRFLOW", "DAG"]
     assert shape_of(runs[JobKey("airflow", "BQ")]) is None
 
 
