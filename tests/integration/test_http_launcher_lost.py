@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine as Database
 
+from hooks.engines import advancing
+from hooks.jobs import AttemptKey
 from tests.support.engine_work import Book, EngineStory, Tell, engine_double, polled, telling
 from tests.support.http_double import Heard, Reply
 from tests.support.spine import connect
@@ -149,8 +151,11 @@ def test_a_worker_that_dies_while_it_sends_leaves_the_run_to_another(story_of: T
         die_in_step(story)
         assert (story.attempt("phase"), story.run()) == ("sending", "launching")
         book.accept(str(run), "from the dead worker")
-        # The job that the dead worker held is done again, and leaves it alone as long as it may be alive.
+        # The job that the dead worker held is done again, and leaves it alone as long as it may be alive;
+        # so does the job that takes over, should it come early.
         story.work()
+        early = {"run_id": str(run), "attempt": 1, "epoch": story.attempt("epoch")}
+        asyncio.run(story.do("headwater.engine.advance", early))
         assert double.heard == []
         story.pass_time(7)
         story.work()
@@ -184,6 +189,23 @@ def die_in_step(story: EngineStory) -> None:
     story.follow()
 
 
+def test_jobs_that_are_done_again_send_nothing_again(story_of: Tell) -> None:
+    book = Book()
+    with engine_double(book) as double:
+        story = story_of(**polled(double))
+        story.register()
+        run = story.arrive()
+        # The first worker dies right after it claimed, the second after it did the job and before it said so.
+        advancing._claim(story.context, [AttemptKey(run, 1)])
+        story.work_one(keep=True)
+        story.work_one(keep=True)
+        assert story.run() == "running"
+        asyncio.run(story.do("headwater.engine.advance", {"run_id": str(run), "attempt": 1, "epoch": 0}))
+        asyncio.run(story.do("headwater.engine.advance", {"run_id": str(run), "attempt": 1, "epoch": 1}))
+
+    assert [heard.method for heard in double.heard] == ["POST"]
+
+
 def test_an_answer_that_comes_too_late_changes_nothing(story_of: Tell) -> None:
     asked = threading.Event()
     go_on = threading.Event()
@@ -212,5 +234,5 @@ def test_an_answer_that_comes_too_late_changes_nothing(story_of: Tell) -> None:
         story.work()
 
     assert story.run() == "lost"
-    assert story.attempt("phase") == "ended"
+    assert (story.attempt("phase"), story.attempt("told")) == ("ended", "")
     assert len(double.heard) == 1

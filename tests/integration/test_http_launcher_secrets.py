@@ -13,7 +13,7 @@ import pytest
 from sqlalchemy import Engine as Database
 
 from tests.support.engine_work import Tell, engine_double, polled, telling
-from tests.support.http_double import Heard, Reply
+from tests.support.http_double import Heard, Reply, TwoZones, http_double
 
 
 @pytest.fixture
@@ -127,6 +127,26 @@ def test_a_status_url_may_not_lead_astray(story_of: Tell, location: str) -> None
 
     assert story.run() == "lost"
     assert len(double.heard) == 1
+
+
+@pytest.mark.parametrize("way", ["location", "$.status"])
+def test_an_engine_may_not_lead_nearer(story_of: Tell, way: str) -> None:
+    with http_double(lambda _, reply: reply.send(200, {"state": "DONE"}), host="127.0.0.2") as near:
+
+        def lead(_: Heard, reply: Reply) -> None:
+            reply.send(202, {"status": near.url}, Location=near.url)
+
+        with engine_double(lead) as double:
+            story = story_of(TwoZones(allow_loopback=True), **polled(double, url=way))
+            story.register()
+            story.arrive()
+            for _ in range(8):
+                story.work()
+                story.pass_time(61)
+
+    assert story.run() == "lost"
+    assert "nearer than the server that led there" in story.run("reason")
+    assert near.heard == []
 
 
 def test_a_forbidden_engine_is_refused_at_once(story_of: Tell) -> None:

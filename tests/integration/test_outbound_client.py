@@ -24,7 +24,7 @@ from hooks.outbound import (
     Zone,
 )
 from hooks.outbound.addresses import Address
-from tests.support.http_double import Heard, HttpDouble, Manners, Reply, http_double
+from tests.support.http_double import Heard, HttpDouble, Manners, Reply, TwoZones, http_double
 from tests.support.processes import free_port
 
 HERE = OutboundPolicy(allow_loopback=True)
@@ -282,6 +282,18 @@ def test_a_public_server_may_not_lead_to_a_private_one(double: HttpDouble) -> No
     assert isinstance(answer, NotSent)
     assert "nearer than the server that led there" in answer.reason
     assert double.heard == []
+
+
+def test_a_redirect_may_not_lead_nearer() -> None:
+    with http_double(lambda _, reply: reply.send(200), host="127.0.0.2") as near:
+        # By two steps: the first leads nowhere near, and the second is judged by where it began.
+        with http_double(redirecting((307, "/1"), (307, near.url))) as far:
+            answer = get(f"{far.url}/0", policy=TwoZones(allow_loopback=True))
+
+            assert isinstance(answer, NotSent)
+            assert "nearer than the server that led there" in answer.reason
+            assert isinstance(get(f"{far.url}/0"), Answered)
+        assert len(near.heard) == 1
 
 
 def test_what_may_act_is_only_sent_on_where_nothing_was_done() -> None:

@@ -201,8 +201,8 @@ def telling(database_url: str, database: Database, secrets_folder: Path) -> Iter
     clients: list[OutboundClient] = []
     with connect(database_url) as connection:
 
-        def tell(**http: Any) -> EngineStory:
-            client = OutboundClient(OutboundPolicy(allow_loopback=True))
+        def tell(policy: OutboundPolicy | None = None, **http: Any) -> EngineStory:
+            client = OutboundClient(policy or OutboundPolicy(allow_loopback=True))
             clients.append(client)
             launcher = HttpLauncher(
                 client, secrets_folder=secrets_folder, now=lambda: dt.datetime.now(dt.UTC)

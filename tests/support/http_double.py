@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+from hooks.outbound.addresses import Address, OutboundPolicy, Refused, Zone
+
 
 @dataclass(frozen=True)
 class Heard:
@@ -45,6 +47,15 @@ class Reply:
 
 
 Manners = Callable[[Heard, Reply], None]
+
+
+class TwoZones(OutboundPolicy):
+    """Takes 127.0.0.1 for a public address, so that a test can be led from there to 127.0.0.2, which is near."""
+
+    def check(self, address: Address, nearest: Zone | None = None) -> Zone | Refused:
+        if str(address) == "127.0.0.1":
+            return Zone.PUBLIC
+        return super().check(address, nearest)
 
 
 class HttpDouble:
