@@ -252,6 +252,12 @@ class SecretUnavailable(ConfigurationError):
     code = "secret-unavailable"
 
 
+class DatabaseVersionMismatch(ConfigurationError):
+    """The embedded database was made by another major version of PostgreSQL than this release has."""
+
+    code = "database-version"
+
+
 class DataFolderInUse(ConfigurationError):
     """Another Headwater holds this data folder."""
 

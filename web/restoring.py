@@ -49,18 +49,21 @@ def restore(
     *,
     continued: bool,
     actor: str,
+    compare: bool = False,
     progress: ShowProgress = no_progress,
 ) -> Restored:
     """Fill the empty database of the URL from the archive, with this release's schema, and tell the ledger of it.
 
     All of it is one transaction; the graph is made anew after it. `continued` says that the installation did not run
-    after the archive was written, so that what waits may start. Raises `Conflict` for a database that is not empty,
-    `NewerArchive` and `InvalidArchive`; nothing is changed then.
+    after the archive was written, so that what waits may start; `compare`, that rows are read again once they are in.
+    Raises `Conflict` for a database that is not empty, `NewerArchive` and `InvalidArchive`; nothing is changed then.
     """
     check_readable(archive.manifest)
     with _transaction(url) as connection:
         raw = driver_connection(connection)
         _load(connection, archive, progress)
+        if compare:
+            _compare(raw, archive)
         _begin_graph(raw)
         migrate_within(connection, HEAD)
         if not continued:
@@ -90,11 +93,7 @@ def prove(archive: Archive, progress: ShowProgress = no_progress) -> Verified:
         with _transaction(url) as connection:
             _load(connection, archive, progress)
             raw = driver_connection(connection)
-            different = list(differing_tables(raw, archive.manifest))
-            if different:
-                raise InvalidArchive(
-                    f"{archive.file} does not restore to what was written: {'; '.join(different)}"
-                )
+            _compare(raw, archive)
             _begin_graph(raw)
             migrate_within(connection, HEAD)
         engine = create_database_engine(url, pool_size=1, application_name="headwater-restore")
@@ -125,6 +124,12 @@ def _load(connection: Connection, archive: Archive, progress: ShowProgress) -> N
     check_empty(raw)
     migrate_within(connection, archive.manifest.header.revision)
     load_archive(raw, archive, progress)
+
+
+def _compare(raw: "psycopg.Connection[Any]", archive: Archive) -> None:
+    different = list(differing_tables(raw, archive.manifest))
+    if different:
+        raise InvalidArchive(f"{archive.file} does not restore to what was written: {'; '.join(different)}")
 
 
 def _begin_graph(raw: "psycopg.Connection[Any]") -> None:

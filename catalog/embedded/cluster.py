@@ -9,7 +9,7 @@ from pathlib import Path
 from catalog.embedded.account import ServerAccount, user_name
 from catalog.embedded.binaries import Binaries
 from catalog.embedded.places import ClusterPlace, sync_folder
-from catalog.errors import ConfigurationError, ServerFailed
+from catalog.errors import DatabaseVersionMismatch, ServerFailed
 
 #: The superuser of the cluster, for what the role `headwater` may not do.
 ADMINISTRATOR = "postgres"
@@ -105,14 +105,11 @@ def create_cluster(place: ClusterPlace, binaries: Binaries, account: ServerAccou
 def configure_cluster(cluster: Path, binaries: Binaries, account: ServerAccount) -> None:
     """Write the configuration of this release.
 
-    Raises `ConfigurationError` where the cluster is of another major version of PostgreSQL.
+    Raises `DatabaseVersionMismatch` where the cluster is of another major version of PostgreSQL; nothing was done then.
     """
-    found = (cluster / "PG_VERSION").read_text().strip()
+    found = major_of(cluster)
     if found != binaries.major:
-        raise ConfigurationError(
-            f"expected the cluster in {cluster} to be of PostgreSQL {binaries.major}, found {found}: "
-            "dump it with the Headwater that made it and load it anew"
-        )
+        raise DatabaseVersionMismatch(_how_to_go_on(cluster, found, binaries.major))
     clients = sorted({user_name(os.geteuid()), account.name})
     roles = [ADMINISTRATOR, CATALOG]
     lines = [f'headwater "{client}" {role}' for client in clients for role in roles]
@@ -122,6 +119,22 @@ def configure_cluster(cluster: Path, binaries: Binaries, account: ServerAccount)
     _write(cluster / "postgresql.conf", CONFIGURATION, account)
     _write(cluster / "pg_hba.conf", ACCESS, account)
     _write(cluster / "pg_ident.conf", identities, account)
+
+
+def major_of(cluster: Path) -> str:
+    """Return the major version of PostgreSQL that made the cluster."""
+    return (cluster / "PG_VERSION").read_text().strip()
+
+
+def _how_to_go_on(cluster: Path, found: str, expected: str) -> str:
+    what = f"the database in {cluster} was made by PostgreSQL {found}, and this Headwater runs PostgreSQL {expected}"
+    if found.isdigit() and int(found) < int(expected):
+        return (
+            f"{what}. `headwater upgrade-database` carries it over where the programs of PostgreSQL {found} are still"
+            " on this machine. Else write it out with the release that made it (`headwater backup FILE`), move the"
+            " folder away, and `headwater restore FILE --continue` with this one. Nothing was changed"
+        )
+    return f"{what}: run it with a release that has PostgreSQL {found}. Nothing was changed"
 
 
 def _write(file: Path, content: str, account: ServerAccount) -> None:

@@ -98,6 +98,21 @@ def _planned_cluster(link: Path, stem: str) -> Path:
     return cluster
 
 
+def kept_clusters(data_dir: Path) -> list[Path]:
+    """Return the clusters in the data folder that an upgrade replaced, or was about to."""
+    return sorted(found for found in data_dir.glob("postgresql-*") if (found / "PG_VERSION").is_file())
+
+
+def refuse_beside_kept(data_dir: Path) -> None:
+    """Return if an empty cluster may be made; raise `ConfigurationError` where it would hide what an upgrade kept."""
+    kept = kept_clusters(data_dir)
+    if kept:
+        raise ConfigurationError(
+            f"expected a database in {data_dir / 'postgresql'}, found none but {kept[-1]}: an upgrade was interrupted,"
+            " so run `headwater upgrade-database` again; or move that away to start with an empty catalog"
+        )
+
+
 def sync_folder(folder: Path) -> None:
     """Have the names in the folder on disk."""
     descriptor = os.open(folder, os.O_RDONLY)

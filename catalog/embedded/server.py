@@ -18,7 +18,13 @@ from catalog.embedded.folder_lock import DataFolderLock
 from catalog.embedded.guard import Guard
 from catalog.embedded.leftovers import end_leftovers, recorded_pid
 from catalog.embedded.log_file import ServerLog
-from catalog.embedded.places import SOCKET_PORT, cluster_place, make_socket_folder, socket_folder
+from catalog.embedded.places import (
+    SOCKET_PORT,
+    cluster_place,
+    make_socket_folder,
+    refuse_beside_kept,
+    socket_folder,
+)
 from catalog.errors import ServerFailed
 
 POLL_SECONDS = 0.005
@@ -31,16 +37,23 @@ REFUSAL_SECONDS = 10.0
 class EmbeddedPostgreSQL:
     """PostgreSQL on the data folder, as a child of this process, for the life of this process.
 
-    It ends with `stop`, and also when this process is killed: a guard watches a pipe.
+    It ends with `stop`, and also when this process is killed: a guard watches a pipe. With a server `program` of its
+    own, a cluster of that program's version runs as it was found and configured.
     """
 
     def __init__(
-        self, data_dir: Path, *, progress: Callable[[str], None], lock: DataFolderLock | None = None
+        self,
+        data_dir: Path,
+        *,
+        progress: Callable[[str], None],
+        lock: DataFolderLock | None = None,
+        program: Path | None = None,
     ) -> None:
         self.data_dir = data_dir.absolute()
         self.lock = lock if lock is not None else DataFolderLock(self.data_dir)
         self.log = ServerLog(self.data_dir / "postgresql.log")
         self._owns_lock = lock is None
+        self._program = program
         self._cluster_lock: DataFolderLock | None = None
         self._progress = progress
         self._process: subprocess.Popen[bytes] | None = None
@@ -102,10 +115,13 @@ class EmbeddedPostgreSQL:
         """
         self._end_server(0.0)
         account = server_account()
-        binaries = binaries_for(account)
-        cluster = self._prepare(binaries, account)
+        if self._program is None:
+            binaries = binaries_for(account)
+            cluster, program = self._prepare(binaries, account), binaries.postgres
+        else:
+            cluster, program = self._hold(account), self._program
         yield from end_leftovers(cluster, account, self._progress)
-        self._launch(binaries, account, cluster)
+        self._launch(program, account, cluster)
         try:
             yield from self._answering()
         except Exception:
@@ -114,18 +130,26 @@ class EmbeddedPostgreSQL:
 
     def _prepare(self, binaries: Binaries, account: ServerAccount) -> Path:
         """Hold the locks on a cluster that is configured."""
+        cluster = self._hold(account, binaries)
+        configure_cluster(cluster, binaries, account)
+        return cluster
+
+    def _hold(self, account: ServerAccount, binaries: Binaries | None = None) -> Path:
+        """Hold the locks on the cluster, which is made where there is none and there are binaries."""
         if not self.lock.held:
             self.lock.acquire(self._progress)
         if self._cluster is None:
             place = cluster_place(self.data_dir, account)
             place.remove_unfinished()
             if not place.exists:
+                if binaries is None:
+                    raise ServerFailed(f"expected a database in {place.cluster}, found none")
+                refuse_beside_kept(self.data_dir)
                 self._progress("creates the database")
                 create_cluster(place, binaries, account)
             place.settle()
             self._lock_cluster(place.cluster)
             self._cluster = place.cluster
-        configure_cluster(self._cluster, binaries, account)
         return self._cluster
 
     def _lock_cluster(self, cluster: Path) -> None:
@@ -135,7 +159,7 @@ class EmbeddedPostgreSQL:
             lock.acquire(self._progress)
             self._cluster_lock = lock
 
-    def _launch(self, binaries: Binaries, account: ServerAccount, cluster: Path) -> None:
+    def _launch(self, program: Path, account: ServerAccount, cluster: Path) -> None:
         """Start postmaster and guard. No process of the cluster lives before."""
         sockets = self._sockets = socket_folder(cluster, account)
         make_socket_folder(sockets, account)
@@ -143,7 +167,7 @@ class EmbeddedPostgreSQL:
         for name in (f".s.PGSQL.{SOCKET_PORT}", f".s.PGSQL.{SOCKET_PORT}.lock"):
             (sockets / name).unlink(missing_ok=True)
         folders = str(sockets).replace('"', '""')
-        command = [str(binaries.postgres), "-D", str(cluster), "-c", f'unix_socket_directories="{folders}"']
+        command = [str(program), "-D", str(cluster), "-c", f'unix_socket_directories="{folders}"']
         stale = recorded_pid(cluster)
         self._recovers = stale is not None
         # The server takes a recorded process id for stale if it is its grandparent's. To call the recorded

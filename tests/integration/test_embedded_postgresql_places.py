@@ -105,7 +105,7 @@ def test_a_cluster_of_another_major_version_is_refused_untouched(data_dir: Path)
     database.stop()
     version = data_dir / "postgresql" / "PG_VERSION"
     version.write_text("9\n")
-    with pytest.raises(ConfigurationError, match="found 9"):
+    with pytest.raises(ConfigurationError, match="was made by PostgreSQL 9"):
         database.start()
     assert version.read_text() == "9\n"
 

@@ -112,6 +112,13 @@ COMMANDS: Final = (
         "restore", "web.cli.restore", "run_restore", "Fill an empty database from a backup.", ADMINISTRATION
     ),
     CommandEntry(
+        "upgrade-database",
+        "web.cli.upgrade",
+        "run_upgrade",
+        "Carry an embedded database over to this release's PostgreSQL.",
+        ADMINISTRATION,
+    ),
+    CommandEntry(
         "verify", "web.cli.verify", "run_verify", "Check the laws on what is stored.", ADMINISTRATION
     ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
