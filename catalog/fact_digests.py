@@ -32,6 +32,7 @@ def expected_digest(fact: Fact) -> bytes | None:
             | FactKind.PIPELINE_RESUME
             | FactKind.PIPELINES_PAUSE
             | FactKind.PIPELINES_RESUME
+            | FactKind.PARKED_SKIP
             | FactKind.PIPELINE_TRIGGER
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY

@@ -30,6 +30,7 @@ class FactKind(StrEnum):
     PIPELINE_RESUME = "pipeline.resume"
     PIPELINES_PAUSE = "pipelines.pause"
     PIPELINES_RESUME = "pipelines.resume"
+    PARKED_SKIP = "parked.skip"
     PIPELINE_TRIGGER = "pipeline.trigger"
     RUN_CANCEL = "run.cancel"
     RUN_RETRY = "run.retry"

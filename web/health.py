@@ -83,7 +83,7 @@ def database_checks(readiness: Readiness) -> Iterator[Check]:
     yield Check("migrations", readiness.revision == HEAD, f"schema revision {found}, expected {HEAD}")
     for follower in readiness.followers:
         yield follower_check(follower)
-        parked = f"{follower.parked} facts are parked: headwater follower retry"
+        parked = f"{follower.parked} records are parked: headwater follower list"
         found = parked if follower.parked else "none"
         yield Check(f"parked.{follower.name}", follower.parked == 0, found, essential=False)
     # Somebody wanted it so: answers are as good as ever.

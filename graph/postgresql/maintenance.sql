@@ -6,7 +6,12 @@ SELECT pg_notify('headwater_graph', '')
 SELECT o.sequence, o.position, o.kind, o.body FROM observation o
 WHERE o.sequence <= %(cursor)s
   AND NOT EXISTS (SELECT FROM parked p WHERE p.follower = 'graph' AND p.position = o.sequence)
+  AND NOT EXISTS (SELECT FROM skipped s WHERE s.follower = 'graph' AND s.position = o.sequence)
 ORDER BY o.sequence
+
+-- name: left_out
+-- What somebody decided to leave out of the graph, among so many observations.
+SELECT position FROM skipped WHERE follower = 'graph' AND position BETWEEN %(first)s AND %(last)s
 
 -- name: status
 SELECT g.number, f.position,

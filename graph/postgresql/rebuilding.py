@@ -41,9 +41,12 @@ class GenerationLog(GraphLog):
     def apply(
         self, connection: psycopg.Connection[Any], records: Sequence[StoredObservation], *, resumed: bool
     ) -> None:
-        """Make the observations true in the generation."""
+        """Make the observations true in the generation, but those that somebody decided to leave out."""
         del resumed
-        write_observations(connection, self.generation, [record.decode() for record in records])
+        places = {"first": records[0].sequence, "last": records[-1].sequence}
+        left_out = {row[0] for row in connection.execute(QUERIES["left_out"], places)}
+        decoded = [record.decode() for record in records if record.sequence not in left_out]
+        write_observations(connection, self.generation, decoded)
 
 
 def rebuild_graph(

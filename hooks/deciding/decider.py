@@ -28,6 +28,7 @@ from hooks.deciding.records import (
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
 from hooks.jobs import ENGINE_HOST, Job, host_queue
+from hooks.skipping import leave_out
 from policies.due import Batching, Consumption, Plan, plan_runs
 from policies.queues import QueuedVersion
 from policies.retry import attempts_left
@@ -213,6 +214,9 @@ class Decider:
         match kind:
             case FactKind.ATTEMPT_CLAIMED | FactKind.ATTEMPT_STARTED | FactKind.ATTEMPT_ENDED:
                 self._attempts.hear(kind, fact, body, occasion)
+            case FactKind.PARKED_SKIP:
+                result = leave_out(self._connection, body, occasion)
+                self._set.results.append(CommandResult(fact.position, True, None, None, result))
             case FactKind.PIPELINE_TRIGGER | FactKind.RUN_CANCEL | FactKind.RUN_RETRY:
                 try:
                     result = self._command(kind, fact, body, occasion)

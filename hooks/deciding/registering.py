@@ -63,6 +63,7 @@ def _apply(
             | FactKind.OPENLINEAGE_DATASET
             | FactKind.OPENLINEAGE_JOB
             | FactKind.VERSION_REPORT
+            | FactKind.PARKED_SKIP
             | FactKind.PIPELINE_TRIGGER
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY

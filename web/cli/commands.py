@@ -124,7 +124,11 @@ COMMANDS: Final = (
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(
-        "follower", "web.cli.follower", "follower", "List parked facts and apply them again.", ADMINISTRATION
+        "follower",
+        "web.cli.follower",
+        "follower",
+        "List, show, retry and skip parked records.",
+        ADMINISTRATION,
     ),
 )
 

@@ -84,7 +84,7 @@ def check_parked(connection: "psycopg.Connection[Any]", _settings: Settings) -> 
         yield problem(
             "parked",
             found,
-            f"mend the cause, then `headwater follower retry {first}`; its error is in /readyz",
+            f"mend the cause, then `headwater follower retry {first}`; `headwater follower show` tells its error",
         )
     if not rows:
         yield ok("parked", "no facts")

@@ -11,6 +11,7 @@ from strawberry.scalars import JSON
 from catalog.errors import HeadwaterError
 from catalog.facts import FactKind, command
 from hooks.pausing import PauseOfAll
+from hooks.skipping import READ_PARKED, skip_command
 from web.access import Permission
 from web.graphql.applying import (
     ApplyDocumentsRecord,
@@ -26,12 +27,14 @@ from web.graphql.node_ids import run_id
 from web.graphql.query import Info
 from web.graphql.records import DocumentRecord, PipelineRecord, PipelineRunRecord
 from web.graphql.request import QueryRequest
+from web.graphql.scalars import Long
 from web.graphql.types.change import (
     ApplyDocuments,
     DeleteDocument,
     PauseCommand,
     PipelineCommand,
     PipelineRunCommand,
+    SkipParked,
 )
 from web.graphql.types.declaring import object_type, root_field
 
@@ -58,6 +61,15 @@ class PauseCommandRecord:
 
     position: int
     pause: PauseOfAll | None
+
+
+@dataclass(frozen=True, slots=True)
+class SkipParkedRecord:
+    """A parked record that was left out."""
+
+    position: int
+    follower: str
+    parked_position: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +224,20 @@ def _resume_all(info: Info, idempotency_key: str | None = None) -> PauseCommandR
     return _about_all(info.context, FactKind.PIPELINES_RESUME, {}, idempotency_key)
 
 
+def _skip_parked(
+    info: Info, follower: str, position: Long, reason: str, idempotency_key: str | None = None
+) -> SkipParkedRecord:
+    """Leave the parked record out for good: it is applied nowhere, and answers do not say any more that it is parked.
+
+    The record stays where it is, and so does what was wrong with it; who left it out and why is a fact.
+    """
+    principal = info.context.authorise(Permission.ADMINISTER)
+    rows = info.context.rows(READ_PARKED, follower=follower, position=position)
+    fact = skip_command(rows, reason=reason, actor=principal.name, key=idempotency_key)
+    at, _ = info.context.command(fact)
+    return SkipParkedRecord(at, follower, position)
+
+
 def _about_all(
     request: QueryRequest, kind: FactKind, body: Mapping[str, Any], key: str | None
 ) -> PauseCommandRecord:
@@ -242,3 +268,4 @@ class Mutation:
     resume_pipeline = root_field(_resume_pipeline, PipelineCommand)
     pause_all = root_field(_pause_all, PauseCommand)
     resume_all = root_field(_resume_all, PauseCommand)
+    skip_parked = root_field(_skip_parked, SkipParked)

@@ -35,6 +35,15 @@ class PauseCommand:
 
 
 @object_type
+class SkipParked:
+    """A parked record that was left out."""
+
+    position: Long = plain("Ledger position of the command.")
+    follower: str = plain("The follower that had parked it.")
+    parked_position: Long = plain("Its place in the follower's log.")
+
+
+@object_type
 class DocumentDifference:
     """One value that differs between two versions of a document."""
 
