@@ -37,6 +37,11 @@ def expected_digest(fact: Fact) -> bytes | None:
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY
             | FactKind.INSTALLATION_RESTORED
+            | FactKind.WEBHOOK_PAUSE
+            | FactKind.WEBHOOK_RESUME
+            | FactKind.WEBHOOK_REPLAY
+            | FactKind.WEBHOOK_RETRY_DEAD
+            | FactKind.WEBHOOK_TEST
         ):
             return None
         case _:

@@ -38,6 +38,11 @@ class FactKind(StrEnum):
     ATTEMPT_STARTED = "attempt.started"
     ATTEMPT_ENDED = "attempt.ended"
     INSTALLATION_RESTORED = "installation.restored"
+    WEBHOOK_PAUSE = "webhook.pause"
+    WEBHOOK_RESUME = "webhook.resume"
+    WEBHOOK_REPLAY = "webhook.replay"
+    WEBHOOK_RETRY_DEAD = "webhook.retry_dead"
+    WEBHOOK_TEST = "webhook.test"
 
 
 OPENLINEAGE_KINDS = frozenset(
@@ -53,6 +58,12 @@ RULE_CHANGING_KINDS = frozenset(
         FactKind.INSTALLATION_RESTORED,
         FactKind.PIPELINES_PAUSE,
         FactKind.PIPELINES_RESUME,
+        # Judged by the documents; the webhooks follower carries them out.
+        FactKind.WEBHOOK_PAUSE,
+        FactKind.WEBHOOK_RESUME,
+        FactKind.WEBHOOK_REPLAY,
+        FactKind.WEBHOOK_RETRY_DEAD,
+        FactKind.WEBHOOK_TEST,
     }
 )
 

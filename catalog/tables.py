@@ -77,6 +77,8 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "procrastinate_jobs",
         "procrastinate_periodic_defers",
         "procrastinate_workers",
+        "webhook",
+        "webhook_message",
     )
     | _roles(TableRole.ACCESS, "token")
 )

@@ -22,6 +22,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
+from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
 from catalog.follower import Follower, run_follower
 from hooks import launching
@@ -30,6 +31,9 @@ from hooks.engines.advancing import EngineContext
 from hooks.hosts import HostWatch
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, AttemptKey, host_queue
 from hooks.outbound import OutboundClient
+from hooks.webhooks import delivering
+from hooks.webhooks.delivering import DeliveryContext
+from hooks.webhooks.queue import WEBHOOK_QUEUE, revive
 
 log = structlog.get_logger(__name__)
 
@@ -40,6 +44,8 @@ SWEEP_SECONDS = 0.5
 #: How often a worker looks for jobs whose time has come; new ones are announced.
 FETCH_SECONDS = 1.0
 HOST_SWEEP_SECONDS = 5.0
+#: How often a worker looks for webhooks whose delivery job is gone.
+WEBHOOK_SWEEP_SECONDS = 15.0
 #: How often a worker looks for outputs that need not be kept any longer.
 OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.
@@ -70,6 +76,7 @@ class WorkerParts:
     followers: Sequence[FollowerSpec]
     launch: launching.LaunchContext
     engines: EngineContext
+    webhooks: DeliveryContext
     outbound: OutboundClient
     host_name: str
     takes_launches: bool
@@ -84,8 +91,10 @@ def worker_name() -> str:
     return f"{socket.gethostname()}:{os.getpid()}"
 
 
-def job_app(context: launching.LaunchContext, engines: EngineContext, conninfo: str) -> procrastinate.App:
-    """Return the job application of one worker: its tasks know the worker's launcher and engines."""
+def job_app(
+    context: launching.LaunchContext, engines: EngineContext, webhooks: DeliveryContext, conninfo: str
+) -> procrastinate.App:
+    """Return the job application of one worker: its tasks know the worker's launcher, engines and receivers."""
     connector = procrastinate.PsycopgConnector(
         conninfo=conninfo, min_size=1, max_size=JOB_POOL, kwargs={"connect_timeout": 5}
     )
@@ -110,6 +119,7 @@ def job_app(context: launching.LaunchContext, engines: EngineContext, conninfo: 
         await asyncio.to_thread(launching.stop, context, key, launching.CANCELLED + reason)
 
     _add_engine_tasks(app, engines)
+    _add_webhook_tasks(app, webhooks)
     return app
 
 
@@ -130,6 +140,16 @@ def _add_engine_tasks(app: procrastinate.App, engines: EngineContext) -> None:
     async def stop(run_id: str, attempt: int, reason: str) -> None:
         key = AttemptKey(uuid.UUID(run_id), attempt)
         await asyncio.to_thread(advancing.stop, engines, key, reason)
+
+
+def _add_webhook_tasks(app: procrastinate.App, webhooks: DeliveryContext) -> None:
+    @app.task(name="headwater.webhook.deliver", queue=WEBHOOK_QUEUE, retry=_NeverGiveUp())
+    async def deliver(webhook: str, ticket: int) -> None:
+        await delivering.deliver(webhooks, webhook, ticket)
+
+    @app.task(name="headwater.webhook.test", queue=WEBHOOK_QUEUE, retry=_NeverGiveUp())
+    async def test(webhook: str, message: str) -> None:
+        await delivering.probe(webhooks, webhook, uuid.UUID(message))
 
 
 class _NeverGiveUp(procrastinate.BaseRetryStrategy):
@@ -189,7 +209,7 @@ async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
 async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
     """Take jobs; begin anew when the database was away."""
     while not stopping.is_set():
-        app = job_app(parts.launch, parts.engines, parts.conninfo)
+        app = job_app(parts.launch, parts.engines, parts.webhooks, parts.conninfo)
         try:
             async with app.open_async():
                 await _take_jobs(app, parts, stopping)
@@ -215,7 +235,8 @@ async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: async
     )
     await asyncio.to_thread(hosts.beat)
     workers = [
-        _procrastinate_worker(app, [host_queue(parts.launch.host)], WATCH_CONCURRENCY),
+        # Deliveries wait for their receivers on the event loop, as watching does for the ends of attempts.
+        _procrastinate_worker(app, [host_queue(parts.launch.host), WEBHOOK_QUEUE], WATCH_CONCURRENCY),
         # Apart from the others, so that engines that are slow to answer hold up nothing else.
         _procrastinate_worker(app, [host_queue(ENGINE_HOST)], ENGINE_CONCURRENCY),
     ]
@@ -225,6 +246,7 @@ async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: async
     tasks.append(asyncio.create_task(_sweep(app)))
     tasks.append(asyncio.create_task(_watch_hosts(hosts, parts.launch.now)))
     tasks.append(asyncio.create_task(_remove_outputs(parts)))
+    tasks.append(asyncio.create_task(_revive_webhooks(parts.engine)))
     waiting = asyncio.create_task(stopping.wait())
     try:
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -266,6 +288,20 @@ async def _watch_hosts(hosts: HostWatch, now: Callable[[], dt.datetime]) -> None
         await asyncio.to_thread(hosts.beat)
         await asyncio.to_thread(hosts.declare_lost, now)
         await asyncio.sleep(HOST_SWEEP_SECONDS)
+
+
+async def _revive_webhooks(engine: Engine) -> None:
+    """See to webhooks whose delivery job is gone, as after a restore."""
+    while True:
+        revived = await asyncio.to_thread(_revive, engine)
+        if revived:
+            log.warning("webhooks.revived", webhooks=revived)
+        await asyncio.sleep(WEBHOOK_SWEEP_SECONDS)
+
+
+def _revive(engine: Engine) -> list[str]:
+    with translated_errors(), engine.begin() as connection:
+        return revive(driver_connection(connection))
 
 
 async def _remove_outputs(parts: WorkerParts) -> None:

@@ -23,6 +23,8 @@ from hooks.launchers.http import HttpLauncher
 from hooks.launching import LaunchContext
 from hooks.outbound import OutboundClient, OutboundPolicy
 from hooks.state_follower import STATE_FOLLOWER_LOCK, StateLog
+from hooks.webhooks.delivering import DeliveryContext
+from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK, WebhookLog
 from hooks.worker import FollowerSpec, WorkerParts, worker_name
 from web.access.tokens import TokenStore
 from web.commands import CommandGateway
@@ -122,6 +124,11 @@ def graph_follower(settings: Settings) -> Follower[Any]:
     return Follower(GraphLog(), batch=settings.follower_batch, holder=worker_name())
 
 
+def webhook_follower(settings: Settings) -> Follower[Any]:
+    """Return the follower that turns what happened into messages for webhooks."""
+    return Follower(WebhookLog(), batch=settings.follower_batch, holder=worker_name())
+
+
 def command_launcher(settings: Settings) -> CommandLauncher:
     """Return the launcher of commands on this host."""
     return CommandLauncher(
@@ -186,9 +193,13 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
         followers=[
             FollowerSpec(state_follower(settings), STATE_FOLLOWER_LOCK),
             FollowerSpec(graph_follower(settings), GRAPH_FOLLOWER_LOCK),
+            FollowerSpec(webhook_follower(settings), WEBHOOK_FOLLOWER_LOCK),
         ],
         launch=launch,
         engines=engines,
+        webhooks=DeliveryContext(
+            database=engine, client=outbound, secrets_folder=settings.secrets_dir, now=launch.now
+        ),
         outbound=outbound,
         host_name=platform.node(),
         takes_launches=bool(settings.allow_commands),

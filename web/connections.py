@@ -22,7 +22,7 @@ log = structlog.get_logger(__name__)
 #: A web process listens for the state follower, and probes for readiness, metrics and start page one at a time.
 WEB_DIRECT = 2
 #: A worker holds or stands by for each follower on a connection of its own.
-FOLLOWERS = 2
+FOLLOWERS = 3
 #: It listens for jobs of its host, for questions to engines, and for launches.
 JOB_LISTENERS = 3
 

@@ -8,7 +8,7 @@ SELECT version_num FROM alembic_version
 -- Lag is what lies between a follower's cursor and the end of its log, in positions: 0 where nothing waits, else at
 -- least 1 and at least as many as records wait (a duplicate draws a position too). It costs the same however far behind
 -- a follower is, which counting the records would not.
-SELECT f.name, f.position, f.processed, f.holder, f.updated_at, greatest(log.last - f.position, 0), log.oldest_at,
+SELECT f.name, f.position, f.processed, f.holder, f.updated_at, greatest(coalesce(log.last, 0) - f.position, 0), log.oldest_at,
        greatest(extract(epoch FROM clock_timestamp() - log.oldest_at), 0)::float8,
        (SELECT count(*) FROM parked p WHERE p.follower = f.name)
 FROM follower f JOIN (
@@ -22,8 +22,18 @@ FROM follower f JOIN (
            (SELECT received_at FROM fact WHERE position = (
                SELECT position FROM observation WHERE sequence > g.position ORDER BY sequence LIMIT 1))
     FROM follower g WHERE g.name = 'graph'
+    UNION ALL
+    -- While there is no webhook, nothing in its log waits for anybody.
+    SELECT w.name,
+           CASE WHEN EXISTS (SELECT FROM webhook) THEN greatest(
+               (SELECT position FROM version_event ORDER BY position DESC LIMIT 1),
+               (SELECT position FROM pipeline_run_transition ORDER BY position DESC LIMIT 1)) ELSE 0 END,
+           CASE WHEN EXISTS (SELECT FROM webhook) THEN (SELECT received_at FROM fact WHERE position = least(
+               (SELECT position FROM version_event WHERE position > w.position ORDER BY position LIMIT 1),
+               (SELECT position FROM pipeline_run_transition WHERE position > w.position ORDER BY position LIMIT 1))) END
+    FROM follower w WHERE w.name = 'webhooks'
 ) AS log USING (name)
-ORDER BY f.name DESC
+ORDER BY f.name <> 'state', f.name
 
 -- name: jobs_in_queue
 SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status

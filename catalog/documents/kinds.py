@@ -19,13 +19,19 @@ from catalog.documents.faults import (
 from catalog.documents.pipeline import Pipeline
 from catalog.documents.raw import check_plain
 from catalog.documents.version_scope import VersionScope
+from catalog.documents.webhook import Webhook
 from catalog.errors import InvalidDocument
 
-AnyDocument = Pipeline | VersionScope
+AnyDocument = Pipeline | VersionScope | Webhook
+AnyModel = type[Pipeline] | type[VersionScope] | type[Webhook]
 
 #: Model of each kind, by `apiVersion` and `kind`.
-KINDS: Mapping[tuple[str, str], type[Pipeline] | type[VersionScope]] = MappingProxyType(
-    {("headwater/v1", "Pipeline"): Pipeline, ("headwater/v1", "VersionScope"): VersionScope}
+KINDS: Mapping[tuple[str, str], AnyModel] = MappingProxyType(
+    {
+        ("headwater/v1", "Pipeline"): Pipeline,
+        ("headwater/v1", "VersionScope"): VersionScope,
+        ("headwater/v1", "Webhook"): Webhook,
+    }
 )
 
 
@@ -53,7 +59,7 @@ def model_of(document: Document) -> AnyDocument:
     return _model(document.body, document.source, nowhere).model_validate(dict(document.body))
 
 
-def _model(value: Any, source: str, place_of: PlaceOf) -> type[Pipeline] | type[VersionScope]:
+def _model(value: Any, source: str, place_of: PlaceOf) -> AnyModel:
     if not isinstance(value, Mapping):
         fault = Fault((), f"expected a mapping with apiVersion and kind, found {found_value(value)}")
         raise invalid_document([fault], source, place_of)

@@ -236,6 +236,11 @@ class Decider:
                 | FactKind.PIPELINE_PAUSE
                 | FactKind.PIPELINE_RESUME
                 | FactKind.INSTALLATION_RESTORED
+                | FactKind.WEBHOOK_PAUSE
+                | FactKind.WEBHOOK_RESUME
+                | FactKind.WEBHOOK_REPLAY
+                | FactKind.WEBHOOK_RETRY_DEAD
+                | FactKind.WEBHOOK_TEST
                 | FactKind.PIPELINES_PAUSE
                 | FactKind.PIPELINES_RESUME
             ):

@@ -16,6 +16,7 @@ from hooks.deciding.planning import read_plan, read_stored
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
 from hooks.deciding.restoring import begin_anew
+from hooks.deciding.webhook_commands import judge_webhook_command
 from hooks.deciding.working_set import WorkingSet, save_results
 from hooks.pausing import PauseOfAll, pause_all, resume_all
 from policies.plans import DocumentPlan, Effect, StoredDocument
@@ -50,14 +51,22 @@ def _apply(
             return _apply_documents(connection, body, occasion, registry)
         case FactKind.DOCUMENT_DELETE:
             return _delete(connection, str(body["kind"]), str(body["name"]), occasion)
-        case FactKind.PIPELINE_PAUSE:
-            return _set_state(connection, str(body["pipeline"]), "paused"), []
-        case FactKind.PIPELINE_RESUME:
-            return _set_state(connection, str(body["pipeline"]), "active"), [str(body["pipeline"])]
+        case FactKind.PIPELINE_PAUSE | FactKind.PIPELINE_RESUME:
+            resumes, name = kind is FactKind.PIPELINE_RESUME, str(body["pipeline"])
+            result = _set_state(connection, name, "active" if resumes else "paused")
+            return result, [name] if resumes else []
         case FactKind.PIPELINES_PAUSE | FactKind.PIPELINES_RESUME:
             return _pause_or_resume_all(connection, kind, body, occasion, registry)
         case FactKind.INSTALLATION_RESTORED:
             return begin_anew(connection, registry, fact, body), []
+        case (
+            FactKind.WEBHOOK_PAUSE
+            | FactKind.WEBHOOK_RESUME
+            | FactKind.WEBHOOK_REPLAY
+            | FactKind.WEBHOOK_RETRY_DEAD
+            | FactKind.WEBHOOK_TEST
+        ):
+            return judge_webhook_command(connection, kind, body), []
         case (
             FactKind.OPENLINEAGE_RUN
             | FactKind.OPENLINEAGE_DATASET

@@ -18,6 +18,8 @@ SELECT f.name, f.position, f.processed,
        CASE WHEN f.name = 'state' THEN (SELECT count(*) FROM fact WHERE fact.position <= f.position)
             ELSE (SELECT count(*) FROM observation o WHERE o.sequence <= f.position) END,
        CASE WHEN f.name = 'state' THEN (SELECT coalesce(max(position), 0) FROM fact)
+            -- Its log ends where the state follower stands.
+            WHEN f.name = 'webhooks' THEN (SELECT position FROM follower WHERE name = 'state')
             ELSE (SELECT coalesce(max(sequence), 0) FROM observation) END
 FROM follower f ORDER BY f.name DESC
 
@@ -28,7 +30,8 @@ WHERE f.name IS NULL OR p.position > f.position ORDER BY 1, 2
 -- name: parked_nothing
 SELECT p.follower, p.position FROM parked p
 WHERE NOT EXISTS (SELECT FROM fact f WHERE p.follower = 'state' AND f.position = p.position)
-  AND NOT EXISTS (SELECT FROM observation o WHERE p.follower <> 'state' AND o.sequence = p.position)
+  AND NOT EXISTS (SELECT FROM observation o WHERE p.follower = 'graph' AND o.sequence = p.position)
+  AND NOT EXISTS (SELECT FROM follower s WHERE p.follower = 'webhooks' AND s.name = 'state' AND p.position <= s.position)
 ORDER BY 1, 2
 
 -- name: columns

@@ -10,6 +10,7 @@ import pytest
 from catalog.settings import Settings
 from graph.following import GRAPH_FOLLOWER_LOCK
 from hooks.state_follower import STATE_FOLLOWER_LOCK
+from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK
 from tests.services.postgresql import drop_database, fresh_database
 from tests.support.spine import connect
 from tests.support.web import ALL_ADDRESSES
@@ -17,7 +18,7 @@ from web.access.local_token import ensure_local_token
 from web.doctor import Finding, Status, diagnose
 
 #: What is not well where no worker runs and the test's server does not wait for its disk.
-WITHOUT_WORKER = {"follower.state", "follower.graph", "workers"}
+WITHOUT_WORKER = {"follower.state", "follower.graph", "follower.webhooks", "workers"}
 NOT_DURABLE = {"durability.fsync", "durability.full_page_writes", "durability.synchronous_commit"}
 
 
@@ -83,7 +84,7 @@ def test_settings_that_lose_data_are_problems(database_url: str, settings: Setti
 def test_a_catalog_at_work_is_well(database_url: str, settings: Settings) -> None:
     ensure_local_token(settings)
     with contextlib.closing(connect(database_url)) as worker:
-        for lock in (STATE_FOLLOWER_LOCK, GRAPH_FOLLOWER_LOCK):
+        for lock in (STATE_FOLLOWER_LOCK, GRAPH_FOLLOWER_LOCK, WEBHOOK_FOLLOWER_LOCK):
             worker.execute("SELECT pg_advisory_lock(%s)", (lock,))
         worker.execute("UPDATE follower SET holder = 'worker 1'")
         worker.execute("INSERT INTO procrastinate_workers DEFAULT VALUES")

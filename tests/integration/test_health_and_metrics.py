@@ -62,8 +62,10 @@ def test_a_whole_catalog_is_ready_and_names_each_check(database_url: str, tmp_pa
                 "ledger",
                 "follower.state",
                 "follower.graph",
+                "follower.webhooks",
                 "parked.state",
                 "parked.graph",
+                "parked.webhooks",
                 "pause",
                 "disk",
             }

@@ -18,7 +18,7 @@ from catalog.follower import Follower, retry_parked
 from catalog.ledger import append_facts
 from catalog.settings import Settings
 from hooks.skipping import READ_PARKED, skip_command
-from web.bootstrap import graph_follower, state_follower
+from web.bootstrap import graph_follower, state_follower, webhook_follower
 from web.cli.database import database_connection
 from web.cli.logs import log_to_stderr
 from web.cli.options import AsJson, DataDir, group, settings_of
@@ -256,7 +256,10 @@ def _await_verdict(connection: "psycopg.Connection[Any]", position: int) -> None
 
 
 def _followers(settings: Settings) -> dict[str, Follower[Any]]:
-    return {made.source.name: made for made in (state_follower(settings), graph_follower(settings))}
+    return {
+        made.source.name: made
+        for made in (state_follower(settings), graph_follower(settings), webhook_follower(settings))
+    }
 
 
 def chosen_records(parked: Parked, positions: list[int] | None, name: str | None) -> Parked:

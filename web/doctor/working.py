@@ -11,6 +11,7 @@ from graph.following import GRAPH_FOLLOWER_LOCK
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, host_queue
 from hooks.pausing import read_pause
 from hooks.state_follower import STATE_FOLLOWER_LOCK
+from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
 from web.health import follower_check, ledger_check
@@ -23,7 +24,7 @@ from web.vitals import (
     read_lock_holder,
 )
 
-_LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK}
+_LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK, "webhooks": WEBHOOK_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
 
 #: Age of the oldest unprocessed fact that is worth a look, in seconds.

@@ -27,10 +27,8 @@ class Lag:
 class Follower:
     """What turns a log into state."""
 
-    name: str = plain("state or graph.")
-    cursor: Long = plain(
-        "What it has come to in its log: a ledger position for state, an observation for graph."
-    )
+    name: str = plain("state, graph or webhooks.")
+    cursor: Long = plain("What it has come to in its log: a ledger position, but an observation for graph.")
     lag: Lag = plain("What it has before it.")
     processed: Long = plain("Records that it took in all.")
     parked: Long = plain("Records that it could not apply.")
