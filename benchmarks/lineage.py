@@ -26,6 +26,11 @@ query($node: ID!, $depth: Int!, $nodes: Int!) {
   lineage(nodeId: $node, direction: DOWNSTREAM, depth: $depth, maxNodes: $nodes) {
     nodeIds completeness { complete reason } } }
 """
+IMPACT = """
+query($node: ID!, $depth: Int!, $nodes: Int!) {
+  impact(nodeId: $node, depth: $depth, maxNodes: $nodes) {
+    counts { datasets fields jobs } nodes { id distance level } completeness { complete reason } } }
+"""
 #: What a walk in plain SQL costs: no distances, no limits, no names.
 RAW = """
 WITH RECURSIVE reached (vertex) AS (
@@ -91,12 +96,18 @@ class _Client:
         self._connection = http.client.HTTPConnection("127.0.0.1", server.port, timeout=120)
 
     def lineage(self, node: str, depth: int, nodes: int) -> dict[str, Any]:
-        body = json.dumps({"query": QUERY, "variables": {"node": node, "depth": depth, "nodes": nodes}})
+        return self._ask(QUERY, "lineage", {"node": node, "depth": depth, "nodes": nodes})
+
+    def impact(self, node: str, depth: int, nodes: int) -> dict[str, Any]:
+        return self._ask(IMPACT, "impact", {"node": node, "depth": depth, "nodes": nodes})
+
+    def _ask(self, query: str, field: str, variables: dict[str, Any]) -> dict[str, Any]:
+        body = json.dumps({"query": query, "variables": variables})
         self._connection.request("POST", "/graphql", body, {"Content-Type": "application/json"})
         answer = json.loads(self._connection.getresponse().read())
         if answer.get("errors"):
             raise RuntimeError(json.dumps(answer["errors"])[:1000])
-        found: dict[str, Any] = answer["data"]["lineage"]
+        found: dict[str, Any] = answer["data"][field]
         return found
 
     def close(self) -> None:
@@ -161,7 +172,9 @@ def measure_lineage(rounds: int = 200, large_rounds: int = 10) -> dict[str, Any]
     layered = LayeredGraph()
     with (
         temporary_folder() as folder,
-        running_server(folder, HEADWATER_QUERY_TIMEOUT_SECONDS="60") as server,
+        running_server(
+            folder, HEADWATER_QUERY_TIMEOUT_SECONDS="60", HEADWATER_QUERY_MAX_COMPLEXITY="1000000"
+        ) as server,
         _connect(server) as connection,
     ):
         load_seconds = _load(connection, layered)
@@ -175,6 +188,8 @@ def measure_lineage(rounds: int = 200, large_rounds: int = 10) -> dict[str, Any]
         hub = [
             _timed(lambda: client.lineage(layered.hub.node_id, 1, layered.nodes)) for _ in range(large_rounds)
         ]
+        client.impact(middle, 10**6, layered.nodes)
+        impact = [_timed(lambda: client.impact(middle, 10**6, layered.nodes)) for _ in range(large_rounds)]
         client.close()
         during, closures = _ingest_during_closure(server, middle, layered.nodes)
         reference = _raw(connection, layered, middle)
@@ -196,6 +211,11 @@ def measure_lineage(rounds: int = 200, large_rounds: int = 10) -> dict[str, Any]
         "hub": {
             "nodes": len(hub[0][1]["nodeIds"]),
             "p50_ms": round(percentile([ms for ms, _ in hub], 0.5), 1),
+        },
+        "impact": {
+            "nodes": len(impact[0][1]["nodes"]),
+            "complete": impact[0][1]["completeness"]["complete"],
+            "p50_ms": round(percentile([ms for ms, _ in impact], 0.5), 1),
         },
         "ingest": {
             "during_closures": closures,

@@ -45,6 +45,7 @@ from graph.model import (
     NodeKind,
     Trail,
     Vertex,
+    Want,
 )
 from graph.reference import Rank, RankedWalk, field_aliases, keep, names_of_datasets, ranked
 
@@ -171,33 +172,48 @@ class ReferenceImpact(RankedWalk[Place]):
         return [field for field in self._fields() if field.dataset in datasets]
 
 
-def impact(walk: ReferenceImpact, start: Node, *, max_nodes: int, position: int) -> Impact:
+def impact(walk: ReferenceImpact, start: Node, *, max_nodes: int, want: Want, position: int) -> Impact:
     """Return what the walk reaches, of which at most `max_nodes` nodes are kept."""
     kept = keep([walk], max_nodes + len({place.node for place in walk.starts}) - 1)
     [visited] = kept.visited
     whole = {place.node for place in visited if place.kind is PlaceKind.WHOLE}
-    affected = []
+    nodes = [node for node in kept.nodes if kept.ranks[node][0] > 0]
+    trail, steps = _trail(walk, nodes) if Want.PATHS in want else (Trail(), [-1] * len(nodes))
+    levels = {True: ImpactLevel.TABLE, False: ImpactLevel.COLUMNS}
+    affected = [
+        Affected(
+            node.id,
+            node.kind,
+            kept.ranks[node][0],
+            levels[node in whole] if node.kind is NodeKind.DATASET else None,
+            step,
+        )
+        for node, step in zip(nodes, steps, strict=True)
+    ]
+    return Impact(
+        start=start,
+        affected=tuple(affected),
+        nodes=tuple(nodes) if Want.NODES in want else (),
+        trail=trail,
+        completeness=kept.completeness,
+        position=position,
+    )
+
+
+def _trail(walk: ReferenceImpact, nodes: Collection[Node]) -> tuple[Trail, list[int]]:
     node_ids: list[str] = []
     before: list[int] = []
-    for node in kept.nodes:
-        distance = kept.ranks[node][0]
-        if distance == 0:
-            continue
-        level = ImpactLevel.TABLE if node in whole else ImpactLevel.COLUMNS
+    ends = []
+    for node in nodes:
         path = _shortest_path(walk, node)
         before += [-1, *range(len(node_ids), len(node_ids) + len(path) - 1)]
         node_ids += [place.node.id for place in path]
-        affected.append(
-            Affected(node, distance, level if node.kind is NodeKind.DATASET else None, len(node_ids) - 1)
-        )
-    trail = Trail(tuple(node_ids), tuple(before))
-    return Impact(start, tuple(affected), trail, kept.completeness, position)
+        ends.append(len(node_ids) - 1)
+    return Trail(tuple(node_ids), tuple(before)), ends
 
 
 def _shortest_path(walk: ReferenceImpact, node: Node) -> list[Place]:
-    path = [
-        min((rank, place) for place, rank in walk.ranks.items() if place.node == node)[1],
-    ]
+    path = [min((rank, place) for place, rank in walk.ranks.items() if place.node == node)[1]]
     while path[-1] not in walk.starts:
         path.append(
             min(

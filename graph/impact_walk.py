@@ -6,7 +6,7 @@ job. The row of the node stays in the low bits.
 """
 
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -23,6 +23,9 @@ _COLUMN_STEPS = COLUMN_STEPS << NODE_BITS
 
 class ImpactSource(Adjacency, Protocol):
     """What the walk asks of an adapter; every answer is of one snapshot."""
+
+    def first_edges(self, vertices: Sequence[int]) -> Edges:
+        """Return edges that leave the vertices: to each vertex beyond one of them, and one that is an alias."""
 
     def derivations(self, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int], Sequence[int]]:
         """Return three columns: fields or column steps among the vertices, what is made of them, and by which job."""
@@ -102,6 +105,13 @@ class ImpactAdjacency:
 
     def edges(self, vertices: Sequence[int], direction: Direction) -> Edges:
         """Return what leads on from the places; an alias is what costs no distance."""
+        return self._edges(vertices, lambda whole: self._source.edges(whole, direction))
+
+    def first_edges(self, vertices: Sequence[int]) -> Edges:
+        """Return as much of what leads on as is needed to find everything, and one way to it."""
+        return self._edges(vertices, self._source.first_edges)
+
+    def _edges(self, vertices: Sequence[int], edges_of: Callable[[Sequence[int]], Edges]) -> Edges:
         whole: list[int] = []
         touched: list[int] = []
         fields: list[int] = []
@@ -122,7 +132,7 @@ class ImpactAdjacency:
             self._add_touched(touched, links)
         if not whole:
             return Edges(links.origins, links.destinations, links.kinds)
-        edges = self._source.edges(whole, direction)
+        edges = edges_of(whole)
         if not links.origins:
             return edges
         return Edges(
@@ -224,6 +234,7 @@ class ImpactWalk(Walk):
 
     def __init__(self, adjacency: ImpactAdjacency, starts: Iterable[int], bounds: Bounds) -> None:
         super().__init__(adjacency, starts, Direction.DOWNSTREAM, bounds)
+        self._places = adjacency
         self._before: dict[int, int] = {}
         #: The nearest place of each node.
         self._nearest: dict[int, int] = {}
@@ -234,9 +245,11 @@ class ImpactWalk(Walk):
         return self.ways[0].visited
 
     def _look(self, way: Way, part: Sequence[int], *, last: bool) -> Neighbours:
-        edges = self._adjacency.edges(part, way.direction)
         if last:
+            edges = self._places.edges(part, way.direction)
             way.last_edges.append(edges)
+        else:
+            edges = self._places.first_edges(part)
         visited, before = way.visited, self._before
         by_edge: set[int] = set()
         by_alias: set[int] = set()
@@ -259,23 +272,26 @@ class ImpactWalk(Walk):
             nearest.setdefault(vertex & NODE_MASK, vertex)
         return enough
 
-    def trail(self, rows: Sequence[int], node_ids: Mapping[int, str]) -> tuple[Trail, dict[int, int]]:
-        """Return the trail to the nearest places of the nodes, and where in it the path to each node ends."""
+    def trail(self, rows: Iterable[int], node_ids: Mapping[int, str]) -> tuple[Trail, list[int]]:
+        """Return the trail to the nearest places of the nodes, and where in it the path to each of them ends."""
         names: list[str] = []
         before: list[int] = []
         place: dict[int, int] = {}
-        starts = self._starts
+        ends: list[int] = []
         for row in rows:
             vertex = self._nearest[row]
-            chain = []
-            while vertex not in place:
-                chain.append(vertex)
-                if vertex in starts:
-                    break
-                vertex = self._before[vertex]
-            for step in reversed(chain):
-                before.append(-1 if step in starts else place[self._before[step]])
-                place[step] = len(names)
-                names.append(node_ids[step & NODE_MASK])
-        ends = {row: place[self._nearest[row]] for row in rows}
+            if vertex not in place:
+                for step in self._way_to(vertex, place):
+                    before.append(place.get(self._before.get(step, -1), -1))
+                    place[step] = len(names)
+                    names.append(node_ids[step & NODE_MASK])
+            ends.append(place[vertex])
         return Trail(tuple(names), tuple(before)), ends
+
+    def _way_to(self, vertex: int, place: Mapping[int, int]) -> list[int]:
+        """Return the places on the way to this one, itself included, from the first that is in no trail yet."""
+        way = [vertex]
+        # Where the walk began nothing was before.
+        while (vertex := self._before.get(vertex, -1)) >= 0 and vertex not in place:
+            way.append(vertex)
+        return way[::-1]

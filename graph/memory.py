@@ -162,6 +162,7 @@ class MemoryGraph:
         depth: int,
         max_nodes: int,
         seconds: float,  # noqa: ARG002 - the model answers at its own pace
+        want: Want = Want.IDS,
     ) -> Impact:
         """Return what a change of the node may change, nearest first, and whether that is everything."""
         check_bounds(depth, max_nodes)
@@ -170,7 +171,7 @@ class MemoryGraph:
             raise NotFound(f"expected a stored node, found none with the id {node_id}"[:500])
         current = [edge for edge in self.edges() if edge.span.end is None]
         walk = ReferenceImpact(start, self._nodes, current, depth)
-        return impact(walk, start, max_nodes=max_nodes, position=self._position)
+        return impact(walk, start, max_nodes=max_nodes, want=want, position=self._position)
 
     def _unnamed_field(self, node_id: NodeId) -> Node | None:
         """Return a field that is not stored, of a dataset that is."""

@@ -174,6 +174,8 @@ class Want(Flag):
     IDS = 0
     NODES = auto()
     EDGES = auto()
+    #: Of an impact, a shortest path to everything that is affected.
+    PATHS = auto()
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,12 +205,13 @@ class ImpactLevel(StrEnum):
 class Affected(NamedTuple):
     """Something that a change of the start may change; a tuple, because an answer may hold many thousands."""
 
-    node: Node
+    node_id: str
+    kind: NodeKind
     #: Edges from the start, as lineage counts them; from field to field it is two.
     distance: int
     #: Of a dataset; None for jobs and fields.
     level: ImpactLevel | None
-    #: Where in the trail a shortest path to it ends.
+    #: Where in the trail a shortest path to it ends; -1 unless paths were asked for.
     step: int
 
 
@@ -233,12 +236,13 @@ class Trail:
 class Impact:
     """What a change of `start` may change, by (distance, node id); its own names and fields are not repeated.
 
-    `trail` has one shortest path to each; which of several is not said. `position` is the ledger position of the
-    answer.
+    `nodes` are the affected ones in the same order, `trail` has one shortest path to each (which of several is not
+    said); both are empty unless asked for. `position` is the ledger position of the answer.
     """
 
     start: Node
     affected: tuple[Affected, ...]
+    nodes: tuple[Node, ...]
     trail: Trail
     completeness: Completeness
     position: int

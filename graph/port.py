@@ -37,7 +37,9 @@ class GraphReader(Protocol):
         `seconds` bounds the walk. Raises `NotFound` where no such node is stored.
         """
 
-    def impact(self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float) -> Impact:
+    def impact(
+        self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float, want: Want = Want.IDS
+    ) -> Impact:
         """Return what a change of the node may change, by columns where they are known.
 
         `graph.impact_reference` says exactly what that is. `depth`, `max_nodes` and `seconds` bound it as they bound

@@ -4,9 +4,12 @@ from collections.abc import Container, Mapping
 from dataclasses import dataclass
 
 from graph.impact_walk import ImpactWalk
-from graph.model import Affected, Completeness, Impact, ImpactLevel, Incomplete, Node, NodeKind
+from graph.model import Affected, Completeness, Impact, ImpactLevel, Incomplete, Node, NodeKind, Trail, Want
 from graph.postgresql.snapshot import Snapshot
 from graph.traversal import Walk
+
+#: By what a node id begins with.
+_KINDS = {kind.value: kind for kind in NodeKind}
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,34 +36,38 @@ def look_up(snapshot: Snapshot, walk: Walk, *, with_nodes: bool) -> Found:
     ordered = [row for level in levels for row in level]
     frontier = tuple(names[row] for row in ordered if row in stopped) if stopped else ()
     completeness = Completeness(walk.reason, frontier)
-    touched = tuple(
-        [names[row] for row in ordered]
-        if parked is None
-        else [names[row] for row in ordered if _is_in(row, nodes, parked)]
-    )
+    touched: list[str] = []
+    if parked is None:
+        touched = [names[row] for row in ordered]
+    elif parked:
+        touched = [names[row] for row in ordered if _is_in(row, nodes, parked)]
     if touched:
-        completeness = Completeness(Incomplete.PARKED, touched)
+        completeness = Completeness(Incomplete.PARKED, tuple(touched))
     return Found(levels, names, nodes, completeness)
 
 
-def impact_answer(snapshot: Snapshot, walk: ImpactWalk, start: Node) -> Impact:
+def impact_answer(snapshot: Snapshot, walk: ImpactWalk, start: Node, want: Want) -> Impact:
     """Return what the walk found as an answer about the start."""
-    found = look_up(snapshot, walk, with_nodes=True)
-    beyond = [row for level in found.levels[1:] for row in level]
-    trail, ends = walk.trail(beyond, found.names)
-    nodes, visited = found.nodes, walk.visited
-    levels = {True: ImpactLevel.TABLE, False: ImpactLevel.COLUMNS}
-    affected = [
-        Affected(
-            nodes[row],
-            distance,
-            levels[row in visited] if nodes[row].kind is NodeKind.DATASET else None,
-            ends[row],
-        )
-        for distance, level in enumerate(found.levels[1:], 1)
-        for row in level
+    found = look_up(snapshot, walk, with_nodes=Want.NODES in want)
+    rows = [row for level in found.levels[1:] for row in level]
+    node_ids = [found.names[row] for row in rows]
+    kinds = [_KINDS[node_id.partition(":")[0]] for node_id in node_ids]
+    visited = walk.visited
+    levels = [
+        None if kind is not NodeKind.DATASET else ImpactLevel.TABLE if row in visited else ImpactLevel.COLUMNS
+        for row, kind in zip(rows, kinds, strict=True)
     ]
-    return Impact(start, tuple(affected), trail, found.completeness, snapshot.position)
+    distances = [distance for distance, level in enumerate(found.levels) if distance for _ in level]
+    trail, steps = walk.trail(rows, found.names) if Want.PATHS in want else (Trail(), [-1] * len(rows))
+    columns = zip(node_ids, kinds, distances, levels, steps, strict=True)
+    return Impact(
+        start=start,
+        affected=tuple(map(Affected._make, columns)),
+        nodes=tuple([found.nodes[row] for row in rows]) if Want.NODES in want else (),
+        trail=trail,
+        completeness=found.completeness,
+        position=snapshot.position,
+    )
 
 
 def _is_in(row: int, nodes: Mapping[int, Node], parked: Container[str]) -> bool:

@@ -60,6 +60,14 @@ FROM graph_node WHERE dataset = ANY(%(vertices)b::bigint[]) AND dataset IS NOT N
 SELECT array_agg(destination) FILTER (WHERE kind <> 5), array_agg(destination) FILTER (WHERE kind = 5)
 FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
 
+-- name: first_edges
+-- Of all edges to a vertex one that crosses no alias, and one that does: a way there needs no more.
+SELECT array_agg(origin), array_agg(destination), array_agg(alias) FROM (
+    SELECT min(origin) AS origin, destination, kind = 5 AS alias
+    FROM graph_edge WHERE origin = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7
+    GROUP BY destination, kind = 5
+) AS first
+
 -- name: upstream
 SELECT array_agg(origin) FILTER (WHERE kind <> 5), array_agg(origin) FILTER (WHERE kind = 5)
 FROM graph_edge WHERE destination = ANY(%(vertices)b::bigint[]) AND valid_to IS NULL AND kind <> 4 AND kind <> 7

@@ -97,6 +97,13 @@ class Snapshot:
         origins, destinations, kinds = self._one(f"edges_{direction.lower()}", vertices=Ids(vertices))
         return Edges(origins or (), destinations or (), [EDGE_KINDS[kind] for kind in kinds or ()])
 
+    def first_edges(self, vertices: Sequence[int]) -> Edges:
+        """Return edges that leave the vertices: to each vertex beyond one of them, and one that is an alias."""
+        origins, destinations, aliases = self._one("first_edges", vertices=Ids(vertices))
+        # A table's edge is of some kind that costs a distance; which one, a walk does not ask.
+        kinds = [EdgeKind.ALIAS if alias else EdgeKind.CONSUMES for alias in aliases or ()]
+        return Edges(origins or (), destinations or (), kinds)
+
     def field_aliases(self, vertices: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
         """Return two columns: fields among the vertices, and the same fields by other names of their datasets."""
         return self._pairs("field_aliases", vertices)

@@ -85,7 +85,9 @@ class PostgresqlGraph:
             walk.run()
             return _answer(snapshot, walk, want)
 
-    def impact(self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float) -> Impact:
+    def impact(
+        self, node_id: NodeId, *, depth: int, max_nodes: int, seconds: float, want: Want = Want.IDS
+    ) -> Impact:
         """Return what a change of the node may change, nearest first, and whether that is everything."""
         check_bounds(depth, max_nodes)
         deadline = time.monotonic() + seconds
@@ -106,7 +108,7 @@ class PostgresqlGraph:
             further = len({vertex & NODE_MASK for vertex in starts}) - 1
             walk = ImpactWalk(adjacency, starts, Bounds(depth, max_nodes + further, deadline))
             walk.run()
-            return impact_answer(snapshot, walk, start)
+            return impact_answer(snapshot, walk, start, want)
 
     def jobs_beside(
         self, datasets: Sequence[DatasetKey], direction: Direction, *, most: int, seconds: float

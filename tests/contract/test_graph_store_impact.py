@@ -6,7 +6,7 @@ import pytest
 
 from catalog.errors import InvalidInput, NotFound
 from catalog.keys import NodeId
-from graph.model import Direction, Impact, ImpactLevel, Incomplete
+from graph.model import Direction, Impact, ImpactLevel, Incomplete, NodeKind, Want
 from graph.port import GraphStore
 from tests.support.graphs import alias, explicit, flow, log, renamed, shape, shaped, with_columns
 
@@ -16,7 +16,7 @@ def ask(graph: GraphStore, asked: str, **limits: Any) -> Impact:
     node = f"job:etl:{asked}" if asked.isupper() else f"dataset:db:{asked}"
     if "." in asked:
         node = f"datasetField:db:{asked.replace('.', ':')}"
-    question = {"depth": 100, "max_nodes": 1000, "seconds": 60.0} | limits
+    question: dict[str, Any] = {"depth": 100, "max_nodes": 1000, "seconds": 60.0, "want": Want.PATHS} | limits
     return graph.impact(NodeId.parse(node), **question)
 
 
@@ -28,16 +28,16 @@ def short(node_id: str) -> str:
 def told(found: Impact) -> str:
     """What is affected, in order; a dataset of which all may be stands with an exclamation mark."""
     marks = {ImpactLevel.TABLE: "!", ImpactLevel.COLUMNS: "", None: ""}
-    return " ".join(short(each.node.id) + marks[each.level] for each in found.affected)
+    return " ".join(short(each.node_id) + marks[each.level] for each in found.affected)
 
 
 def path(found: Impact, name: str) -> str:
-    [one] = [each for each in found.affected if short(each.node.id) == name]
+    [one] = [each for each in found.affected if short(each.node_id) == name]
     return " ".join(short(node_id) for node_id in found.trail.path(one.step))
 
 
 def distances(found: Impact) -> dict[str, int]:
-    return {short(each.node.id): each.distance for each in found.affected}
+    return {short(each.node_id): each.distance for each in found.affected}
 
 
 @pytest.fixture
@@ -130,7 +130,7 @@ def test_a_table_affects_all_that_lineage_knows_by_columns_where_they_are_told(m
     lineage = mixed.lineage(
         NodeId.parse("dataset:db:a"), Direction.DOWNSTREAM, depth=100, max_nodes=100, seconds=60.0
     )
-    tables = {each.node.id for each in found.affected if not each.node.field}
+    tables = {each.node_id for each in found.affected if each.kind is not NodeKind.FIELD}
     assert tables == set(lineage.node_ids[1:])
 
 
@@ -233,3 +233,12 @@ def test_bounds_that_mean_nothing_are_refused(mixed: GraphStore, limits: dict[st
 
 def test_an_answer_says_its_position(mixed: GraphStore) -> None:
     assert ask(mixed, "a.p").position == mixed.position()
+
+
+def test_nodes_are_given_where_they_are_asked_for(mixed: GraphStore) -> None:
+    found = ask(mixed, "a.p", want=Want.NODES)
+    assert [node.id for node in found.nodes] == [each.node_id for each in found.affected]
+    assert ask(mixed, "a.p").nodes == ()
+    bare = ask(mixed, "a.p", want=Want.IDS)
+    assert told(bare) == told(found)
+    assert bare.trail.node_ids == ()

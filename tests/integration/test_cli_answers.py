@@ -97,6 +97,31 @@ def test_events_are_stored_once_and_a_wrong_one_fails_alone(
     assert alone.err.startswith("headwater: invalid-event: ")
 
 
+def test_impact_says_what_may_change_and_whether_that_is_everything(
+    headwater: CommandLine, name: str
+) -> None:
+    chain = [event(name, at, inputs=[f"{name}_d{at}"], outputs=[f"{name}_d{at + 1}"]) for at in range(2)]
+    headwater.done("emit", "event", "-", stdin=events(*chain))
+    start = f"dataset:ns:{name}_d0"
+    assert len(reached(headwater, start)) > 1
+    said = headwater.done("impact", start)
+    header, *lines = said.out.splitlines()
+    assert header.split() == ["DISTANCE", "NODE", "AFFECTED", "VIA"]
+    assert [line.split()[:2] for line in lines] == [
+        ["1", f"job:ns:{name}_0"],
+        ["2", f"dataset:ns:{name}_d1"],
+        ["3", f"job:ns:{name}_1"],
+        ["4", f"dataset:ns:{name}_d2"],
+    ]
+    assert "all of it may be" in lines[1]
+    assert said.err.startswith("complete: 2 datasets (0 by columns), 0 fields, 2 jobs, position ")
+    found = headwater.done("impact", start, "--json", "--depth", "1")
+    assert [node["path"] for node in found.json["nodes"]] == [[start, f"job:ns:{name}_0"]]
+    assert found.err.startswith("warning: incomplete (DEPTH): ")
+    assert headwater("impact", f"dataset:ns:{name}_nowhere").code == 3
+    assert "Nothing is affected." in headwater.done("impact", f"dataset:ns:{name}_d2").err
+
+
 def test_lineage_says_whether_it_is_complete_and_where_it_stopped(headwater: CommandLine, name: str) -> None:
     chain = [event(name, at, inputs=[f"{name}_d{at}"], outputs=[f"{name}_d{at + 1}"]) for at in range(4)]
     headwater.done("emit", "event", "-", stdin=events(*chain))

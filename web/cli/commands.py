@@ -88,6 +88,13 @@ COMMANDS: Final = (
     CommandEntry(
         "lineage", "web.cli.lineage", "run_lineage", "Draw where data comes from and goes to.", ASKING
     ),
+    CommandEntry(
+        "impact",
+        "web.cli.impact",
+        "run_impact",
+        "List what a change may change, and the pipelines that would start.",
+        ASKING,
+    ),
     CommandEntry("why", "web.cli.why", "run_why", "Say why a run started, down to the first cause.", ASKING),
     CommandEntry("why-not", "web.cli.why_not", "run_why_not", "Say why a pipeline does not start.", ASKING),
     CommandEntry(

@@ -10,23 +10,13 @@ from rich.tree import Tree
 
 from graph.model import Direction
 from web.cli.client import connected
+from web.cli.completeness import say_completeness
 from web.cli.options import AsJson, DataDir, Url
-from web.cli.output import print_json, print_tree, say, warn
+from web.cli.output import print_json, print_tree
 from web.cli.queries import LINEAGE
 from web.cli.text import count, shown
 
 ALIAS = "alias"
-#: Node ids of the frontier that are named on stderr; --json has them all.
-NAMED_FRONTIER = 10
-
-_MEANINGS = {
-    "DEPTH": "there is more beyond --depth",
-    "NODE_LIMIT": "there is more than --max-nodes",
-    "TIME": "the time for one answer was over",
-    "PARKED": "observations that touch it could not be applied: `headwater follower list`",
-    "RESTRICTED": "you may not see everything",
-}
-
 Answer = dict[str, Any]
 #: A node id that lies one edge further, and the kind of the edge.
 Step = tuple[str, str]
@@ -63,19 +53,8 @@ def run_lineage(
         print_json(found)
     else:
         print_tree(lineage_tree(found, direction))
-    completeness = found["completeness"]
     size = count(len(found["nodes"]), "node")
-    if completeness["complete"]:
-        say(f"complete: {size}, position {found['position']}")
-        return
-    reason = completeness["reason"]
-    frontier = completeness["frontier"]
-    meaning = _MEANINGS.get(reason, "not everything is here")
-    warn(f"incomplete ({reason}): {meaning}; {size}, position {found['position']}")
-    for place in frontier[:NAMED_FRONTIER]:
-        say(f"  stopped at {shown(place)}")
-    if len(frontier) > NAMED_FRONTIER:
-        say(f"  and at {len(frontier) - NAMED_FRONTIER} more")
+    say_completeness(found["completeness"], f"{size}, position {found['position']}")
 
 
 def lineage_tree(answer: Answer, direction: Direction) -> Tree:

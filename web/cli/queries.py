@@ -220,6 +220,19 @@ query Lineage($node: ID!, $direction: Direction!, $depth: Int!, $maxNodes: Int!)
 }
 """
 
+IMPACT: Final = """
+query Impact($node: ID!, $depth: Int!, $maxNodes: Int!) {
+  impact(nodeId: $node, depth: $depth, maxNodes: $maxNodes) {
+    nodeId
+    counts { datasets datasetsByColumns fields jobs }
+    nodes { id kind namespace name field distance level path }
+    pipelines { name starts round because waitingFor }
+    completeness { complete reason frontier }
+    position
+  }
+}
+"""
+
 STATUS: Final = """
 query Status {
   status {

@@ -1,5 +1,7 @@
 """The fields of the query: where every question begins."""
 
+from collections.abc import Iterable
+
 import strawberry
 from graphql import FieldNode, FragmentSpreadNode, GraphQLResolveInfo, InlineFragmentNode
 
@@ -49,6 +51,9 @@ from web.graphql.types.pipeline_run import PipelineRun
 from web.graphql.types.run import Run
 from web.graphql.types.status import Status
 from web.graphql.types.version import DatasetVersion
+
+#: What is told of an affected node without asking for more than its id.
+OF_NODE_IDS = frozenset({"__typename", "id", "kind", "distance", "level", "path"})
 
 Info = strawberry.Info[QueryRequest, None]
 
@@ -260,23 +265,35 @@ def _impact(info: Info, node_id: strawberry.ID, depth: int = 20, max_nodes: int 
     parsed = NodeId.parse(node_id)
     if parsed.kind == "run":
         raise InvalidInput("expected the node id of a dataset, a job or a field")
-    return impact(info.context, parsed, depth=depth, max_nodes=max_nodes)
+    selected = _selected(info._raw_info)  # noqa: SLF001 - as for lineage
+    below = _selected(info._raw_info, "nodes")  # noqa: SLF001 - as for lineage
+    want = Want.PATHS if "path" in below else Want.IDS
+    if "pipelines" in selected or not below <= OF_NODE_IDS:
+        want |= Want.NODES
+    return impact(info.context, parsed, depth=depth, max_nodes=max_nodes, want=want)
 
 
-def _selected(info: GraphQLResolveInfo[QueryRequest]) -> set[str]:
-    """Return the names of the fields selected right below the field."""
-    names: set[str] = set()
-    waiting = [node.selection_set for node in info.field_nodes]
+def _selected(info: GraphQLResolveInfo[QueryRequest], *path: str) -> set[str]:
+    """Return the names of the fields selected right below the field, or below those that the path names."""
+    fields = list(info.field_nodes)
+    for name in path:
+        fields = [field for field in _below(info, fields) if field.name.value == name]
+    return {field.name.value for field in _below(info, fields)}
+
+
+def _below(info: GraphQLResolveInfo[QueryRequest], fields: Iterable[FieldNode]) -> list[FieldNode]:
+    found: list[FieldNode] = []
+    waiting = [node.selection_set for node in fields]
     while waiting:
         selection_set = waiting.pop()
         for selection in () if selection_set is None else selection_set.selections:
             if isinstance(selection, FieldNode):
-                names.add(selection.name.value)
+                found.append(selection)
             elif isinstance(selection, InlineFragmentNode):
                 waiting.append(selection.selection_set)
             elif isinstance(selection, FragmentSpreadNode):
                 waiting.append(info.fragments[selection.name.value].selection_set)
-    return names
+    return found
 
 
 def _status(info: Info) -> StatusRecord:

@@ -1,7 +1,8 @@
 """Impact: what the graph says of a change, and the pipelines that would start."""
 
+import itertools
 import uuid
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -10,14 +11,14 @@ from pathlib import Path
 from catalog.errors import NotFound, QueryTooExpensive
 from catalog.keys import DatasetKey, NodeId
 from catalog.queries import load_queries
-from graph.model import Affected, Completeness, Impact, ImpactLevel, Node, NodeKind
+from graph.model import Affected, Completeness, Impact, ImpactLevel, Node, NodeKind, Want
 from hooks.deciding.planning import read_seen_uses
 from policies.consequences import Consequence, WaitingPipeline, consequences
 from web.graphql.cohort import Record, in_cohort
 from web.graphql.loaders.datasets import dataset_fields, datasets_by_id
-from web.graphql.loaders.lineage import LineageNodeRecord
+from web.graphql.loaders.jobs import jobs_by_id
 from web.graphql.loaders.pipelines import pipelines_by_name, queues
-from web.graphql.records import FieldRecord, PipelineRecord
+from web.graphql.records import DatasetRecord, FieldRecord, JobRecord, PipelineRecord
 from web.graphql.request import QueryRequest
 
 QUERIES = load_queries(Path(__file__).with_name("impact.sql"))
@@ -27,24 +28,49 @@ MOST_IN_PATHS = 1_000_000
 
 
 @dataclass(slots=True, eq=False)
-class ImpactNodeRecord(LineageNodeRecord):
+class ImpactNodeRecord(Record):
     """Something that is affected."""
 
+    id: str
+    kind: NodeKind
     distance: int
-    level: str | None
+    level: ImpactLevel | None
     #: Where its path ends in the trail of the answer.
     step: int
     answer: "ImpactRecord"
+    #: What it is called, where that was asked for.
+    node: Node | None
 
     @property
-    def id(self) -> str:
-        """The node id."""
-        return self.answer.trail.node_ids[self.step]
+    def namespace(self) -> str:
+        """Where it is."""
+        return self._node.namespace
+
+    @property
+    def name(self) -> str:
+        """Its name there."""
+        return self._node.name
+
+    @property
+    def field(self) -> str | None:
+        """The name of a field in its dataset."""
+        return self._node.field or None
+
+    @property
+    def row_id(self) -> uuid.UUID:
+        """The identity under which its row is stored; of a field, that of its dataset."""
+        return (self._node.dataset if self._node.field else self._node).key
 
     @property
     def path(self) -> list[str]:
         """The node ids of a shortest path to it."""
         return self.answer.path(self.step)
+
+    @property
+    def _node(self) -> Node:
+        if self.node is None:
+            raise TypeError("expected the nodes to be asked for")
+        return self.node
 
 
 @dataclass(slots=True, eq=False)
@@ -107,11 +133,10 @@ class ImpactRecord:
     @cached_property
     def nodes(self) -> Sequence[ImpactNodeRecord]:
         """What is affected."""
+        nodes = self._answer.nodes or itertools.repeat(None)
         found = [
-            ImpactNodeRecord(
-                *each.node, each.distance, None if each.level is None else each.level.value, each.step, self
-            )
-            for each in self._answer.affected
+            ImpactNodeRecord(*each, self, node)
+            for each, node in zip(self._answer.affected, nodes, strict=False)
         ]
         return in_cohort(self._request, found)
 
@@ -149,10 +174,10 @@ class ImpactRecord:
         return path
 
 
-def impact(request: QueryRequest, node_id: NodeId, *, depth: int, max_nodes: int) -> ImpactRecord:
+def impact(request: QueryRequest, node_id: NodeId, *, depth: int, max_nodes: int, want: Want) -> ImpactRecord:
     """Return what a change of the node may change; raise `NotFound` where nobody ever told of such a node."""
     answer = request.graph.impact(
-        node_id, depth=depth, max_nodes=max_nodes, seconds=request.traversal_seconds
+        node_id, depth=depth, max_nodes=max_nodes, seconds=request.traversal_seconds, want=want
     )
     if answer.start.kind is NodeKind.FIELD and request.graph.resolve(node_id) is None:
         _check_field(request, answer.start)
@@ -162,9 +187,7 @@ def impact(request: QueryRequest, node_id: NodeId, *, depth: int, max_nodes: int
 
 def counted(affected: Iterable[Affected]) -> ImpactCounts:
     """Return how much is affected."""
-    counts: defaultdict[tuple[NodeKind, ImpactLevel | None], int] = defaultdict(int)
-    for each in affected:
-        counts[each.node.kind, each.level] += 1
+    counts = Counter((each.kind, each.level) for each in affected)
     by_columns = counts[NodeKind.DATASET, ImpactLevel.COLUMNS]
     return ImpactCounts(
         datasets=by_columns + counts[NodeKind.DATASET, ImpactLevel.TABLE],
@@ -179,9 +202,7 @@ def changed_datasets(answer: Impact) -> set[DatasetKey]:
     start = answer.start
     own = set() if start.kind is NodeKind.JOB else {DatasetKey(start.namespace, start.name)}
     return own | {
-        DatasetKey(each.node.namespace, each.node.name)
-        for each in answer.affected
-        if each.node.kind is NodeKind.DATASET
+        DatasetKey(node.namespace, node.name) for node in answer.nodes if node.kind is NodeKind.DATASET
     }
 
 
@@ -202,6 +223,20 @@ def pipelines_reached(request: QueryRequest, changed: set[DatasetKey]) -> list[C
     ]
     aliases = _aliases(request, named)
     return consequences(waiting, changed.intersection(named.union(aliases)), aliases, request.snapshot.now)
+
+
+def datasets_of_impact(
+    request: QueryRequest, members: Sequence[ImpactNodeRecord]
+) -> Mapping[uuid.UUID, DatasetRecord]:
+    """Return the datasets among what is affected, and those of fields among it."""
+    return datasets_by_id(request, [member.row_id for member in members if member.kind != NodeKind.JOB])
+
+
+def jobs_of_impact(
+    request: QueryRequest, members: Sequence[ImpactNodeRecord]
+) -> Mapping[uuid.UUID, JobRecord]:
+    """Return the jobs among what is affected."""
+    return jobs_by_id(request, [member.row_id for member in members if member.kind == NodeKind.JOB])
 
 
 def pipelines_of_consequences(

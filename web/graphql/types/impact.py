@@ -4,8 +4,13 @@ from enum import Enum
 
 import strawberry
 
-from web.graphql.loaders.impact import ConsequenceRecord, ImpactNodeRecord, pipelines_of_consequences
-from web.graphql.loaders.lineage import datasets_of_nodes, jobs_of_nodes
+from web.graphql.loaders.impact import (
+    ConsequenceRecord,
+    ImpactNodeRecord,
+    datasets_of_impact,
+    jobs_of_impact,
+    pipelines_of_consequences,
+)
 from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import enum_type, object_type, plain, resolved, word
@@ -37,12 +42,12 @@ class ImpactCounts:
 
 def _dataset(root: ImpactNodeRecord) -> DatasetRecord | None:
     """The dataset, of a field the one that it is in; null for a job."""
-    return root.cohort.ask(datasets_of_nodes).get(root.row_id)
+    return root.cohort.ask(datasets_of_impact).get(root.row_id)
 
 
 def _job(root: ImpactNodeRecord) -> JobRecord | None:
     """The job; null for a dataset or a field."""
-    return root.cohort.ask(jobs_of_nodes).get(root.row_id)
+    return root.cohort.ask(jobs_of_impact).get(root.row_id)
 
 
 def _path(root: ImpactNodeRecord) -> list[str]:
