@@ -81,7 +81,8 @@ def test_a_worker_killed_while_the_engine_answers(
             assert engine.accepted.wait(30)
             kill(worker)
         engine.may_answer.set()
-        assert wait_for_state(connection, {"launching"}) == "launching"
+        # Whether the dead worker had still followed its own claim does not matter.
+        assert wait_for_state(connection, {"queued", "launching"}) in ("queued", "launching")
         # Nobody is asked to allow commands: any worker sends and asks.
         with part("worker", data_dir=tmp_path, url=database_url, **here):
             if expected == "succeeded":
