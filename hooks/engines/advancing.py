@@ -41,7 +41,7 @@ from hooks.engines.standing import (
 )
 from hooks.engines.told import printable
 from hooks.jobs import ENGINE_HOST, AttemptKey, Job, engine_launch_job, enqueue_jobs, host_queue
-from hooks.pausing import LOOK_AGAIN, held_back
+from hooks.pausing import LOOK_AGAIN, held_back, read_pause
 
 log = structlog.get_logger(__name__)
 
@@ -182,6 +182,10 @@ def _begin(context: EngineContext, key: AttemptKey, epoch: int) -> Taken | None:
             append_facts(raw, _facts(context, key, row.standing, ended, step, now))
             return None
         if isinstance(step, Send):
+            if read_pause(raw) is not None:
+                # Claimed before the pause, and nothing has started yet: it waits like all others.
+                enqueue_jobs(raw, [advance_job(key, epoch, now + LOOK_AGAIN)])
+                return None
             standing = dataclasses.replace(standing, phase=Phase.SENDING)
         seconds = traits.longest.total_seconds() + MARGIN_SECONDS
         until = store.write(raw, key, epoch + 1, standing, busy_seconds=seconds)

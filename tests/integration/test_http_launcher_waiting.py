@@ -11,9 +11,11 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Engine as Database
 
+from catalog.facts import FactKind, command
 from tests.support.engine_work import Book, Tell, engine_double, polled, telling
 from tests.support.http_double import Heard, Reply, http_double
 from tests.support.processes import free_port
+from tests.support.spine import append
 
 
 @pytest.fixture
@@ -81,6 +83,24 @@ def test_too_many_requests_without_a_time_are_put_off_ever_longer(story_of: Tell
         assert [round(wait / 1.06) for wait in waits] == [1, 2, 4, 8]
         assert story.run() == "launching"
         assert len(double.heard) == 4
+
+
+def test_an_attempt_that_waits_is_not_sent_while_everything_is_paused(story_of: Tell) -> None:
+    with engine_double(lambda _, reply: reply.send(429, Retry_After="5")) as double:
+        story = story_of(url=double.url)
+        story.register()
+        story.arrive()
+        story.work()
+        append(story.connection, [command(FactKind.PIPELINES_PAUSE, {"reason": "stop"}, actor="ada")])
+        story.follow()
+        story.pass_time(6)
+        story.work()
+        assert len(double.heard) == 1
+        append(story.connection, [command(FactKind.PIPELINES_RESUME, {}, actor="ada")])
+        story.follow()
+        story.pass_time(6)
+        story.work()
+        assert len(double.heard) == 2
 
 
 def test_an_engine_that_is_not_there_is_tried_again_and_then_given_up(story_of: Tell) -> None:
