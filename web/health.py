@@ -5,7 +5,7 @@ every web process out of a load balancer.
 """
 
 import importlib.metadata
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,6 +28,7 @@ from web.vitals import (
     read_lock_holder,
     read_revision,
 )
+from web.webhook_vitals import WEBHOOKS_SINCE, WebhookVitals, read_webhooks, troubles
 
 #: Answers are that old at most, in seconds, before the server calls itself not ready.
 MAX_OLDEST_SECONDS = 60.0
@@ -66,14 +67,18 @@ class Readiness:
     followers: list[FollowerVitals]
     appender: LockHolder | None
     pause: PauseOfAll | None
+    webhooks: Sequence[WebhookVitals] = ()
 
 
 def read_readiness(connection: "psycopg.Connection[Any]") -> Readiness:
     """Return what a readiness check needs."""
     revision = read_revision(connection)
-    followers = read_followers(connection) if revision is not None else []
+    knows_webhooks = revision is not None and revision >= WEBHOOKS_SINCE
+    followers = read_followers(connection) if knows_webhooks else []
+    webhooks = read_webhooks(connection) if knows_webhooks else []
     pause = read_pause(connection) if revision is not None and revision >= PAUSE_SINCE else None
-    return Readiness(revision, followers, read_lock_holder(connection, APPEND_LOCK), pause)
+    appender = read_lock_holder(connection, APPEND_LOCK)
+    return Readiness(revision, followers, appender, pause, webhooks)
 
 
 def database_checks(readiness: Readiness) -> Iterator[Check]:
@@ -86,6 +91,8 @@ def database_checks(readiness: Readiness) -> Iterator[Check]:
         parked = f"{follower.parked} records are parked: headwater follower list"
         found = parked if follower.parked else "none"
         yield Check(f"parked.{follower.name}", follower.parked == 0, found, essential=False)
+    trouble = troubles(readiness.webhooks)
+    yield Check("webhooks", trouble is None, trouble or "told in time", essential=False)
     # Somebody wanted it so: answers are as good as ever.
     yield Check("pause", True, str(readiness.pause or "none"), essential=False)
 

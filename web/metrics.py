@@ -1,6 +1,6 @@
 """`/metrics` for Prometheus: what this process counts, and how the catalog stands at the time of the scrape."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 from types import TracebackType
@@ -21,6 +21,7 @@ from catalog.ledger import Appended, NewFact
 from hooks.pausing import read_pause
 from web.access import Permission, require
 from web.vitals import FollowerVitals, Probe, read_followers, read_jobs, read_runs
+from web.webhook_vitals import WebhookVitals, read_webhooks, webhook_metrics
 
 _SECONDS = (0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 5, 10)
 _FACTS = (1, 2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 16384)
@@ -34,6 +35,7 @@ class Standing:
     jobs: Mapping[str, int]
     runs: Mapping[str, int]
     paused: bool
+    webhooks: Sequence[WebhookVitals]
 
 
 def read_standing(connection: "psycopg.Connection[Any]") -> Standing:
@@ -43,6 +45,7 @@ def read_standing(connection: "psycopg.Connection[Any]") -> Standing:
         read_jobs(connection),
         read_runs(connection),
         paused=read_pause(connection) is not None,
+        webhooks=read_webhooks(connection),
     )
 
 
@@ -197,6 +200,7 @@ class StandingCollector(Collector):
         yield GaugeMetricFamily(
             "headwater_paused", "Whether all pipelines are paused at once.", value=float(standing.paused)
         )
+        yield from webhook_metrics(standing.webhooks)
 
 
 def metrics_router(metrics: WebMetrics, collector: StandingCollector, probe: Probe[Standing]) -> APIRouter:

@@ -154,9 +154,7 @@ def _version_message(event: VersionChanged) -> VersionMessage:
         aliases=[_dataset(key) for key in event.aliases],
         version=version,
     )
-    return VersionMessage.model_validate(
-        {"type": f"version.{event.kind}", "timestamp": event.at, "data": data}
-    )
+    return VersionMessage(type=f"version.{event.kind}", timestamp=event.at, data=data)
 
 
 def _run_message(event: RunMoved) -> RunMessage:

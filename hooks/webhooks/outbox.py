@@ -16,7 +16,7 @@ from catalog.keys import name_based_uuid
 from catalog.observations import STATE_CHANNEL
 from hooks.jobs import enqueue_jobs
 from hooks.webhooks.events import OutboxRecord, Rule, WebhookCommanded, WebhookDeclared
-from hooks.webhooks.payload import TEST_EVENT, TestData, TestMessage, encode_message
+from hooks.webhooks.payload import TEST_EVENT, ProbeData, ProbeMessage, encode_message
 from hooks.webhooks.queue import (
     ACTIVE,
     PAUSED,
@@ -169,20 +169,20 @@ class _Outbox:
                 raise ValueError(f"expected a command about a webhook, found {rule.command}")
 
     def _test(self, rule: WebhookCommanded, place: int) -> None:
-        identity = test_identity(self._messages.installation, rule.name, rule.position)
-        data = TestData(position=rule.position, webhook=rule.name, actor=rule.actor)
+        identity = identity_of_test(self._messages.installation, rule.name, rule.position)
+        data = ProbeData(position=rule.position, webhook=rule.name, actor=rule.actor)
         parameters = {
             "webhook": rule.name,
             "id": identity,
             "type": TEST_EVENT,
             "position": place,
             "at": rule.at,
-            "payload": encode_message(TestMessage(type="webhook.test", timestamp=rule.at, data=data)),
+            "payload": encode_message(ProbeMessage(type="webhook.test", timestamp=rule.at, data=data)),
         }
         self._connection.execute(QUERIES["add_test"], parameters)
         enqueue_jobs(self._connection, [probe_job(rule.name, identity)])
 
 
-def test_identity(installation: uuid.UUID, webhook: str, position: int) -> uuid.UUID:
+def identity_of_test(installation: uuid.UUID, webhook: str, position: int) -> uuid.UUID:
     """Return the identity of the test that the command at the position asked for."""
     return name_based_uuid("webhook-test", str(installation), webhook, str(position))

@@ -96,7 +96,7 @@ class RunData(WireModel):
     run: RunOnWire = Field(description="The run.")
 
 
-class TestData(WireModel):
+class ProbeData(WireModel):
     """What somebody asked for to see whether messages arrive."""
 
     position: int = Field(description="Ledger position of the command.")
@@ -111,9 +111,7 @@ class _Message(WireModel):
 class VersionMessage(_Message):
     """A dataset version was published, left incomplete, doubted or taken back."""
 
-    type: Literal["version.published", "version.partial", "version.disputed", "version.withdrawn"] = Field(
-        description="What happened."
-    )
+    type: str = Field(pattern=r"^version\.[a-z_]+$", description="What happened.")
     data: VersionData = Field(description="What it happened to.")
 
 
@@ -124,14 +122,14 @@ class RunMessage(_Message):
     data: RunData = Field(description="What it happened to.")
 
 
-class TestMessage(_Message):
+class ProbeMessage(_Message):
     """Somebody tries whether messages arrive; nothing happened."""
 
     type: Literal["webhook.test"] = Field(description="What happened.")
-    data: TestData = Field(description="Who asked.")
+    data: ProbeData = Field(description="Who asked.")
 
 
-Message = VersionMessage | RunMessage | TestMessage
+Message = VersionMessage | RunMessage | ProbeMessage
 _MESSAGE: TypeAdapter[Any] = TypeAdapter(Annotated[Message, Field(union_mode="smart")])
 
 

@@ -97,6 +97,7 @@ WHERE name = %(webhook)s AND ticket = %(ticket)s AND state = 'active' RETURNING 
 
 -- name: parked
 SELECT position FROM parked WHERE follower = 'webhooks' AND position > %(after)s
+UNION SELECT position FROM skipped WHERE follower = 'webhooks' AND position > %(after)s
 
 -- name: current_document
 SELECT d.body FROM webhook w

@@ -68,6 +68,7 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
         "queue.waiting",
         "queue.stalled",
         "queue.failed",
+        "webhooks",
         "hosts",
         "launches",
     }
@@ -112,6 +113,7 @@ def test_a_database_that_does_not_answer_leaves_the_rest_unknown(settings: Setti
         "parked",
         "pause",
         "queue",
+        "webhooks",
         "workers",
     }
     assert "hunter2" not in str(findings)

@@ -66,6 +66,7 @@ def test_a_whole_catalog_is_ready_and_names_each_check(database_url: str, tmp_pa
                 "parked.state",
                 "parked.graph",
                 "parked.webhooks",
+                "webhooks",
                 "pause",
                 "disk",
             }

@@ -368,3 +368,71 @@ def test_times_of_messages_are_those_of_the_facts(post: Post) -> None:
     ).fetchall()
     assert dt.datetime.fromisoformat(message["timestamp"]) == received
     assert message["data"]["position"] == position
+
+
+def test_readiness_metrics_and_diagnosis_say_who_is_in_trouble(post: Post) -> None:
+    from web.health import database_checks, read_readiness
+    from web.metrics import StandingCollector, read_standing
+    from web.webhook_vitals import read_webhooks
+
+    statuses = {"/gone": 410, "/dead": 500, "/slow": 500, "/well": 200, "/late": 200}
+    with http_double(lambda heard, reply: reply.send(statuses[heard.path])) as receiver:
+        post.apply(
+            webhook_body("dead", f"{receiver.url}/dead", retries={"count": 0}),
+            webhook_body("gone", f"{receiver.url}/gone"),
+            webhook_body("late", f"{receiver.url}/late"),
+            webhook_body("paused", f"{receiver.url}/well", paused=True),
+            webhook_body("slow", f"{receiver.url}/slow"),
+            webhook_body("well", f"{receiver.url}/well"),
+        )
+        arrive(post, "a")
+        post.work()
+    post.connection.execute(
+        "UPDATE webhook_message SET at = at - interval '10 minutes' WHERE webhook = 'slow'"
+    )
+    # One that is behind without a message that was made for it.
+    post.connection.execute("UPDATE fact SET received_at = received_at - interval '20 minutes'")
+    post.connection.execute("UPDATE webhook SET filled_to = 1 WHERE name = 'late'")
+    troubles = [found.trouble for found in read_webhooks(post.connection)]
+    assert troubles == [
+        "dead has 1 dead letters",
+        "gone is paused: the receiver answered 410 Gone",
+        "late is 1200 s behind",
+        None,
+        "slow is 600 s behind (answered 500 Internal Server Error)",
+        None,
+    ]
+    checks = {check.name: check for check in database_checks(read_readiness(post.connection))}
+    assert checks["webhooks"].found == "; ".join(filter(None, troubles))
+    assert (checks["webhooks"].ok, checks["webhooks"].essential) == (False, False)
+    collector = StandingCollector()
+    collector.standing = read_standing(post.connection)
+    samples = {
+        (sample.name, sample.labels["webhook"]): sample.value
+        for family in collector.collect()
+        for sample in family.samples
+        if "webhook" in sample.labels
+    }
+    assert samples["headwater_webhook_dead_letters", "dead"] == 1
+    assert samples["headwater_webhook_delivered_total", "well"] == 1
+    assert samples["headwater_webhook_failed_attempts_total", "slow"] == 1
+    assert samples["headwater_webhook_pending", "gone"] == 1
+    assert 600 <= samples["headwater_webhook_lag_seconds", "slow"] < 660
+    assert samples["headwater_webhook_lag_seconds", "well"] == 0
+
+
+def test_metrics_have_a_bounded_number_of_labels() -> None:
+    from web.webhook_vitals import MOST_LABELS, WebhookVitals, webhook_metrics
+
+    many = [WebhookVitals(f"w{n:04}", "active", "", "a", 1, 2, 3, 4, None, float(n)) for n in range(250)]
+    for family in webhook_metrics(many):
+        labels = [sample.labels["webhook"] for sample in family.samples]
+        assert len(labels) == MOST_LABELS + 1
+        assert labels[-1] == "(others)"
+    assert [sample.value for family in webhook_metrics(many) for sample in family.samples[-1:]] == [
+        450,
+        600,
+        150,
+        300,
+        249,
+    ]

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from graphql import build_schema, parse, validate
 
-from web.cli import queries, root
+from web.cli import queries, root, webhook_queries
 from web.cli.commands import ADMINISTRATION, COMMANDS, SERVER, CommandEntry
 from web.cli.exits import ExitCode
 from web.cli.reference import EXIT_CODES, reference
@@ -75,7 +75,10 @@ def test_help_is_there_at_once() -> None:
 def test_every_operation_fits_the_schema() -> None:
     schema = build_schema((PROJECT / "docs/schema.graphql").read_text())
     operations = {
-        name: text for name, text in vars(queries).items() if name.isupper() and not name.startswith("_")
+        name: text
+        for module in (queries, webhook_queries)
+        for name, text in vars(module).items()
+        if name.isupper() and not name.startswith("_")
     }
     assert len(operations) > 10
     faults = {

@@ -84,6 +84,13 @@ COMMANDS: Final = (
     CommandEntry(
         "runs", "web.cli.runs", "runs", "List, show, cancel and retry runs; read their logs.", DECLARING
     ),
+    CommandEntry(
+        "webhooks",
+        "web.cli.webhooks",
+        "webhooks",
+        "List and show webhooks; pause, replay, retry and test them.",
+        DECLARING,
+    ),
     CommandEntry("emit", "web.cli.emit", "emit", "Send events and reports of new versions.", DECLARING),
     CommandEntry(
         "lineage", "web.cli.lineage", "run_lineage", "Draw where data comes from and goes to.", ASKING

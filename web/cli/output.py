@@ -30,6 +30,8 @@ STATE_STYLES = {
     "pending": "blue",
     "paused": "yellow",
     "active": "green",
+    "delivered": "green",
+    "dead": "red",
 }
 
 

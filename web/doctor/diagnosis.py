@@ -34,6 +34,7 @@ from web.doctor.working import (
     check_parked,
     check_pause,
     check_queue,
+    check_webhooks,
     check_workers,
 )
 from web.vitals import connect_briefly, read_revision
@@ -55,6 +56,7 @@ _OUR_DATABASE: dict[str, DatabaseCheck] = {
     "parked": check_parked,
     "pause": check_pause,
     "queue": check_queue,
+    "webhooks": check_webhooks,
     "workers": check_workers,
 }
 

@@ -12,6 +12,7 @@ from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, host_queue
 from hooks.pausing import read_pause
 from hooks.state_follower import STATE_FOLLOWER_LOCK
 from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK
+from hooks.webhooks.queue import WEBHOOK_QUEUE
 from web.doctor.database import QUERIES
 from web.doctor.finding import Finding, ok, problem, warning
 from web.health import follower_check, ledger_check
@@ -23,6 +24,7 @@ from web.vitals import (
     read_launch_hosts,
     read_lock_holder,
 )
+from web.webhook_vitals import read_webhooks
 
 _LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK, "webhooks": WEBHOOK_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
@@ -91,6 +93,19 @@ def check_parked(connection: "psycopg.Connection[Any]", _settings: Settings) -> 
         yield ok("parked", "no facts")
 
 
+def check_webhooks(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
+    """Yield the webhooks that are behind, were paused by what a receiver answered, or have dead letters."""
+    webhooks = read_webhooks(connection)
+    advice = (
+        "`headwater webhooks show NAME` says why; `headwater webhooks resume` and `retry-dead` send again"
+    )
+    troubled = [trouble for webhook in webhooks if (trouble := webhook.trouble) is not None]
+    for trouble in troubled:
+        yield warning("webhooks", trouble, advice)
+    if not troubled:
+        yield ok("webhooks", f"{len(webhooks)} are told in time" if webhooks else "none is registered")
+
+
 def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
     """Yield the jobs that wait, stall or failed."""
     waiting = connection.execute(QUERIES["waiting_jobs"]).fetchall()
@@ -101,6 +116,8 @@ def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> I
             advice = "start a worker with --allow-commands FOLDER: no other takes launches"
         elif queue == host_queue(ENGINE_HOST):
             advice = "start a worker: any may ask engines"
+        elif queue == WEBHOOK_QUEUE:
+            advice = _START_A_WORKER
         else:
             advice = "start the worker of that host again: only it may watch the attempts that it started"
         yield problem("queue.waiting", found, advice)

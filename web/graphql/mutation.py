@@ -37,6 +37,14 @@ from web.graphql.types.change import (
     SkipParked,
 )
 from web.graphql.types.declaring import object_type, root_field
+from web.graphql.types.webhook import WebhookCommand, WebhookTest
+from web.graphql.webhook_commands import (
+    pause_webhook,
+    replay_webhook,
+    resume_webhook,
+    retry_dead_deliveries,
+    send_webhook_test,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,3 +277,8 @@ class Mutation:
     pause_all = root_field(_pause_all, PauseCommand)
     resume_all = root_field(_resume_all, PauseCommand)
     skip_parked = root_field(_skip_parked, SkipParked)
+    pause_webhook = root_field(pause_webhook, WebhookCommand)
+    resume_webhook = root_field(resume_webhook, WebhookCommand)
+    replay_webhook = root_field(replay_webhook, WebhookCommand)
+    retry_dead_deliveries = root_field(retry_dead_deliveries, WebhookCommand)
+    test_webhook = root_field(send_webhook_test, WebhookTest)

@@ -25,6 +25,7 @@ from web.graphql.loaders.pipelines import REGISTERED, pipeline_page, pipelines_b
 from web.graphql.loaders.runs import runs_by_id
 from web.graphql.loaders.status import StatusRecord
 from web.graphql.loaders.versions import versions_by_id
+from web.graphql.loaders.webhooks import WebhookRecord, webhook_page, webhooks_by_name
 from web.graphql.node_ids import named, run_id, run_id_range
 from web.graphql.pages import DEFAULT_FIRST, Page
 from web.graphql.reading_own_writes import WaitsForPosition
@@ -51,6 +52,7 @@ from web.graphql.types.pipeline_run import PipelineRun
 from web.graphql.types.run import Run
 from web.graphql.types.status import Status
 from web.graphql.types.version import DatasetVersion
+from web.graphql.types.webhook import Webhook
 
 #: What is told of an affected node without asking for more than its id.
 OF_NODE_IDS = frozenset({"__typename", "id", "kind", "distance", "level", "path"})
@@ -296,6 +298,16 @@ def _below(info: GraphQLResolveInfo[QueryRequest], fields: Iterable[FieldNode]) 
     return found
 
 
+def _webhook(info: Info, name: str) -> WebhookRecord | None:
+    """The webhook of this name; null where there is none."""
+    return webhooks_by_name(info.context, [name]).get(name)
+
+
+def _webhooks(info: Info, first: int = DEFAULT_FIRST, after: str | None = None) -> Page[WebhookRecord]:
+    """Webhooks by name."""
+    return webhook_page(info.context, first=first, after=after)
+
+
 def _status(info: Info) -> StatusRecord:
     """How Headwater itself stands."""
     return StatusRecord(info.context)
@@ -318,6 +330,8 @@ class Query:
     pipelines = root_field(_pipelines, Connection[Pipeline], WaitsForPosition)
     pipeline_runs = root_field(_pipeline_runs, Connection[PipelineRun], WaitsForPosition)
     documents = root_field(_documents, Connection[Document], WaitsForPosition)
+    webhook = root_field(_webhook, Webhook | None, WaitsForPosition)
+    webhooks = root_field(_webhooks, Connection[Webhook], WaitsForPosition)
     lineage = root_field(_lineage, Lineage, WaitsForPosition)
     impact = root_field(_impact, Impact, WaitsForPosition)
     status = root_field(_status, Status, WaitsForPosition)
