@@ -20,26 +20,39 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 PROJECT = Path(__file__).parent.parent
+ACCEPTANCE = PROJECT / "tests" / "acceptance"
 DATA = Path(os.environ.get("HEADWATER_TEST_DATA", PROJECT.parent / "shared" / "data"))
 
 
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect, and say so, what needs material that is not here or a user that this one is not."""
+def missing() -> dict[str, str]:
+    """Return the markers whose tests cannot run here, with the reason."""
+    found = {}
     if not DATA.is_dir():
-        deselect(config, items, "interop", f"there is no folder {DATA}")
+        found["interop"] = f"there is no folder {DATA}"
     if os.geteuid() != 0:
-        deselect(config, items, "root", "this user is not root")
+        found["root"] = "this user is not root"
+    return found
 
 
-def deselect(config: pytest.Config, items: list[pytest.Item], marker: str, reason: str) -> None:
-    """Take the tests with the marker out of the items, and print one line with the reason where there are any."""
-    deselected = [item for item in items if item.get_closest_marker(marker) is not None]
-    if deselected:
+def pytest_report_header() -> list[str]:
+    """Say what is deselected, and why."""
+    return [f"{marker} tests are deselected: {reason}" for marker, reason in missing().items()]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what cannot run here; begin with what starts whole installations, all in one process of the suite.
+
+    Those tests take longest and use both processors by themselves: two at once would time each other out.
+    """
+    for marker in missing():
+        deselected = [item for item in items if item.get_closest_marker(marker) is not None]
         config.hook.pytest_deselected(items=deselected)
         items[:] = [item for item in items if item.get_closest_marker(marker) is None]
-        reporter = config.pluginmanager.get_plugin("terminalreporter")
-        if reporter is not None:
-            reporter.write_line(f"{len(deselected)} {marker} tests deselected: {reason}")
+    alone = [item for item in items if ACCEPTANCE in item.path.parents]
+    for item in alone:
+        item.add_marker(pytest.mark.xdist_group("acceptance"))
+    items.sort(key=lambda item: ACCEPTANCE not in item.path.parents)
 
 
 @pytest.hookimpl(tryfirst=True)
