@@ -55,6 +55,7 @@ def create_app(services: WebServices) -> ASGIApp:
             yield
         finally:
             services.readers.close()
+            await services.changes.stop()
             # What was taken in is committed before the database connections go.
             await services.group_commit.stop()
             await services.waiter.stop()

@@ -27,6 +27,7 @@ from hooks.webhooks.delivering import DeliveryContext
 from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK, WebhookLog
 from hooks.worker import FollowerSpec, WorkerParts, worker_name
 from web.access.tokens import TokenStore
+from web.changes import Changes
 from web.commands import CommandGateway
 from web.following import StateWaiter
 from web.graphql.readers import Readers
@@ -77,6 +78,7 @@ class WebServices:
     group_commit: GroupCommit
     waiter: StateWaiter
     commands: CommandGateway
+    changes: Changes
     graph: GraphStore
     readers: Readers
     tokens: TokenStore
@@ -104,6 +106,7 @@ def web_services(settings: Settings, database_url: str) -> WebServices:
         group_commit=group_commit,
         waiter=waiter,
         commands=CommandGateway(group_commit, waiter),
+        changes=Changes(engine, waiter),
         graph=graph,
         readers=Readers(engine, graph, settings),
         tokens=TokenStore(engine),

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Iterator
 from typing import Any
 
 import psycopg
@@ -27,6 +28,7 @@ class StateWaiter:
         self._engine = engine
         self._conninfo = conninfo
         self._changed = asyncio.Event()
+        self._watching: set[asyncio.Event] = set()
         self._task: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -40,6 +42,16 @@ class StateWaiter:
             with contextlib.suppress(asyncio.CancelledError):
                 await self._task
 
+    @contextlib.contextmanager
+    def watched(self) -> Iterator[asyncio.Event]:
+        """Yield an event that is set whenever the state follower may have moved; a lost notification sets none."""
+        event = asyncio.Event()
+        self._watching.add(event)
+        try:
+            yield event
+        finally:
+            self._watching.discard(event)
+
     async def _listen(self) -> None:
         while True:
             try:
@@ -47,7 +59,8 @@ class StateWaiter:
                 async with connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(STATE_CHANNEL)))
                     async for _ in connection.notifies():
-                        self._changed.set()
+                        for event in (self._changed, *self._watching):
+                            event.set()
             except psycopg.Error as error:
                 log.warning("waiter.database_away", error=str(error).strip())
                 await asyncio.sleep(0.5)

@@ -20,7 +20,8 @@ LOCAL_TOKEN = "hwl_" + "l" * 43
 
 
 async def accepting(scope: Scope, _receive: Receive, send: Send) -> None:
-    await send({"type": "websocket.accept", "subprotocol": scope["state"]["principal"].name})
+    principal = scope["state"]["principal"]
+    await send({"type": "websocket.accept", "subprotocol": principal.name if principal else None})
 
 
 def opened(tokens: TokenStore, settings: Settings, headers: dict[str, str], **scope: Any) -> list[Any]:
@@ -89,7 +90,12 @@ def test_others_may_not(settings: Settings, tokens: TokenStore, headers: dict[st
 
 def test_beyond_loopback_a_token_is_needed(settings: Settings, tokens: TokenStore) -> None:
     beyond = settings.model_copy(update={"host": ALL_ADDRESSES})
-    [closed] = opened(tokens, beyond, HOST)
+    [closed] = opened(tokens, beyond, HOST, path="/other")
+    assert closed["reason"] == "unauthenticated"
+    # Where a token may be shown once the websocket is open, nobody is let in: there is no principal yet.
+    [accepted] = opened(tokens, beyond, HOST)
+    assert accepted == {"type": "websocket.accept", "subprotocol": None}
+    [closed] = opened(tokens, beyond, {**HOST, "Authorization": "Bearer wrong"})
     assert closed["reason"] == "unauthenticated"
     secret = tokens.create("viewer", Role.VIEWER)
     [accepted] = opened(tokens, beyond, {**HOST, "Authorization": f"bearer {secret}"})

@@ -4,7 +4,9 @@ Plain ASGI, because it stands before each of thousands of events a second.
 """
 
 import contextlib
+import functools
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from collections.abc import Set as AbstractSet
 from typing import Any
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -29,6 +31,8 @@ SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 OPEN_PATHS = frozenset({"/healthz"})
 #: Asked above all when there is too much to do; each costs next to nothing, however many ask.
 MONITORED_PATHS = frozenset({"/healthz", "/readyz", "/metrics"})
+#: Websockets on which a token may be shown once they are open: pages cannot send a header. Who they are for says so.
+TOKEN_LATER_PATHS = frozenset({"/graphql"})
 #: Routes that bound their bodies themselves; others take no more than `MAX_BODY_BYTES`.
 SELF_BOUNDED_PREFIX = "/api/v1/lineage"
 MAX_BODY_BYTES = 16 * 1024 * 1024
@@ -102,7 +106,8 @@ class AccessMiddleware:
             headers = self._headers(scope)
             # A page of any site may open a websocket, and no preflight asks before.
             _check_origin(headers)
-            await self._identify(scope, headers)
+            await self._identify(scope, headers, open_paths=TOKEN_LATER_PATHS)
+            scope["state"]["authenticate"] = functools.partial(self._authenticator.principal, scope)
         except HeadwaterError as error:
             if "websocket.http.response" in scope.get("extensions", {}):
                 await problem(error)(scope, receive, send)
@@ -131,9 +136,11 @@ class AccessMiddleware:
             raise UntrustedHost("expected one Host header, found several")
         return headers
 
-    async def _identify(self, scope: Scope, headers: Mapping[bytes, bytes]) -> None:
+    async def _identify(
+        self, scope: Scope, headers: Mapping[bytes, bytes], *, open_paths: AbstractSet[str] = OPEN_PATHS
+    ) -> None:
         principal = await self._authenticator.principal(scope, headers)
-        if principal is None and scope["path"] not in OPEN_PATHS:
+        if principal is None and scope["path"] not in open_paths:
             raise Unauthenticated
         state: MutableMapping[str, Any] = scope.setdefault("state", {})
         state["principal"] = principal

@@ -17,12 +17,13 @@ import orjson
 from graphql import ExecutionResult, IntValueNode, OperationDefinitionNode, OperationType, VariableNode
 from graphql.execution import execute
 
-from catalog.errors import HeadwaterError, QueryTooExpensive
+from catalog.errors import HeadwaterError, InvalidQuery, QueryTooExpensive
 from catalog.ledger import NewFact
 from catalog.settings import Settings
 from web.access import Permission, Principal
 from web.commands import CommandGateway
 from web.following import StateWaiter
+from web.graphql.cohort import Record
 from web.graphql.documents import DocumentMemory, ReadDocument, RefusedError
 from web.graphql.errors import told, told_alone
 from web.graphql.executor import PlainFieldsExecutor, StoppedError
@@ -100,7 +101,11 @@ class GraphQLService:
         except HeadwaterError as error:
             return Answer.refused(error)
 
-    async def _answer(self, question: Question, authorise: Callable[[Permission], Principal]) -> Answer:
+    async def prepare(self, question: Question) -> tuple[ReadDocument, OperationDefinitionNode]:
+        """Return the document and the operation that is asked for, once it is known to cost no more than it may.
+
+        Raises `RefusedError` or `QueryTooExpensive`.
+        """
         loop = asyncio.get_running_loop()
         read = self._documents.known(question.query)
         if read is None:
@@ -111,6 +116,15 @@ class GraphQLService:
         else:
             await loop.run_in_executor(
                 self._readers.threads, self._check_cost, read, operation, question.variables
+            )
+        return read, operation
+
+    async def _answer(self, question: Question, authorise: Callable[[Permission], Principal]) -> Answer:
+        loop = asyncio.get_running_loop()
+        read, operation = await self.prepare(question)
+        if operation.operation is OperationType.SUBSCRIPTION:
+            raise InvalidQuery(
+                "a subscription is followed over a websocket: graphql-transport-ws at this URL"
             )
         position = max(question.min_position, _min_position(read, question.variables))
         if position:
@@ -174,11 +188,17 @@ def _carry_out(read: ReadDocument, question: Question, request: QueryRequest) ->
         return Answer(orjson.dumps(body, default=str), 400 if refused else 200, position)
 
 
-def run(read: ReadDocument, question: Question, request: QueryRequest) -> ExecutionResult:
-    """Carry out the operation; raise `StoppedError` where the answer as a whole cannot be given."""
+def run(
+    read: ReadDocument, question: Question, request: QueryRequest, *, root: Record | None = None
+) -> ExecutionResult:
+    """Carry out the operation, of a subscription for what happened (`root`).
+
+    Raises `StoppedError` where the answer as a whole cannot be given.
+    """
     result = execute(
         GRAPHQL_SCHEMA,
         read.document,
+        root_value=root,
         context_value=request,
         variable_values=dict(question.variables),
         operation_name=question.operation_name,

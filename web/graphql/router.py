@@ -16,6 +16,8 @@ from web.access.middleware import is_json
 from web.bootstrap import WebServices
 from web.graphql.execution import Answer, GraphQLService, Question
 from web.graphql.page import PAGE, page_file
+from web.graphql.sockets import GraphQLSockets
+from web.graphql.streaming import Subscriptions
 from web.ingest.body import read_body
 from web.problems import RETRY_AFTER_SECONDS
 
@@ -37,6 +39,9 @@ def graphql_router(services: WebServices) -> APIRouter:
         waiter=services.waiter,
         commands=services.commands,
     )
+
+    subscriptions = Subscriptions(service, services.readers, services.changes)
+    sockets = GraphQLSockets(service, subscriptions)
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:
@@ -71,6 +76,7 @@ def graphql_router(services: WebServices) -> APIRouter:
     # Plain routes: the framework's own reading of parameters would cost more than a small answer.
     router.add_route(PATH, post_question, methods=["POST"], include_in_schema=False)
     router.add_route(PATH, get_page, methods=["GET"], include_in_schema=False)
+    router.add_websocket_route(PATH, sockets.serve)
     router.add_route(f"{PATH}/{{name}}", get_page_file, methods=["GET"], include_in_schema=False)
     return router
 

@@ -7,9 +7,9 @@ import strawberry
 from web.graphql.mutation import Mutation
 from web.graphql.query import Query
 from web.graphql.scalars import CONFIG
+from web.graphql.subscription import Subscription
 
-# Subscriptions will stand beside these two.
-SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, config=CONFIG)
+SCHEMA = strawberry.Schema(query=Query, mutation=Mutation, subscription=Subscription, config=CONFIG)
 
 #: The same schema as graphql-core has it.
 GRAPHQL_SCHEMA = SCHEMA._schema  # noqa: SLF001 - strawberry has no public name for what it builds

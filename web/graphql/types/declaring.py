@@ -51,6 +51,15 @@ def root_field(resolver: Callable[..., Any], graphql_type: Any, *extensions: typ
     )
 
 
+def subscription_field(resolver: Callable[..., Any], graphql_type: Any) -> Any:
+    """Return a field that can be followed, described by the function's docstring."""
+    return strawberry.subscription(
+        resolver=resolver,
+        graphql_type=graphql_type,
+        description=_description(resolver),
+    )
+
+
 def plain(description: str) -> Any:
     """Return a field that is an attribute of the record."""
     return strawberry.field(description=description)
