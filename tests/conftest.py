@@ -39,20 +39,37 @@ def pytest_report_header() -> list[str]:
     return [f"{marker} tests are deselected: {reason}" for marker, reason in missing().items()]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
-    """Deselect what cannot run here; begin with what starts whole installations, all in one process of the suite.
+class Choosing:
+    """Deselects what cannot run here, and lets what starts whole installations run in one process of the suite."""
 
-    Those tests take longest and use both processors by themselves: two at once would time each other out.
-    """
-    for marker in missing():
-        deselected = [item for item in items if item.get_closest_marker(marker) is not None]
-        config.hook.pytest_deselected(items=deselected)
-        items[:] = [item for item in items if item.get_closest_marker(marker) is None]
-    alone = [item for item in items if ACCEPTANCE in item.path.parents]
-    for item in alone:
-        item.add_marker(pytest.mark.xdist_group("acceptance"))
-    items.sort(key=lambda item: ACCEPTANCE not in item.path.parents)
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Choose before others put the tests into groups.
+
+        Tests that start installations use both processors by themselves: two at once would time each other out.
+        """
+        for marker in missing():
+            deselected = [item for item in items if item.get_closest_marker(marker) is not None]
+            config.hook.pytest_deselected(items=deselected)
+            items[:] = [item for item in items if item.get_closest_marker(marker) is None]
+        for item in items:
+            if ACCEPTANCE in item.path.parents:
+                item.add_marker(pytest.mark.xdist_group("acceptance"))
+
+
+class Ordering:
+    """Begins with what takes longest."""
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
+        """Order after others have shuffled."""
+        items.sort(key=lambda item: ACCEPTANCE not in item.path.parents)
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Register both: one module can hold one hook of a name."""
+    config.pluginmanager.register(Choosing())
+    config.pluginmanager.register(Ordering())
 
 
 @pytest.hookimpl(tryfirst=True)
