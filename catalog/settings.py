@@ -47,6 +47,9 @@ class ClientSettings(FromEnvironment):
         None, description="The server to ask; default is the one that `headwater up` runs on the data folder."
     )
     token: SecretStr | None = Field(None, description="The token to show to it.")
+    import_token: SecretStr | None = Field(
+        None, description="The token to show to the server that `headwater import` reads."
+    )
     debug: bool = Field(False, description="Whether an error shows its traceback.")
 
 

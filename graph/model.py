@@ -26,6 +26,9 @@ class NodeKind(StrEnum):
     JOB = "job"
     FIELD = "datasetField"
 
+    # That of enums is a function of Python's, and an answer may hash many thousands.
+    __hash__ = str.__hash__
+
 
 class EdgeKind(StrEnum):
     """Every kind of edge; each edge has an interval [valid_from, valid_to), whose open end says that it holds now."""
@@ -46,6 +49,9 @@ class EdgeKind(StrEnum):
     DERIVES = "derives"
     #: The job says of which columns it makes the dataset.
     COLUMNS = "columns"
+
+    # As for kinds of nodes.
+    __hash__ = str.__hash__
 
 
 #: The kinds of edge along which data moves, so that a walk takes them.

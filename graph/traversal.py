@@ -200,16 +200,16 @@ class Walk:
         """Return the edges between nodes whose two ends a way visited."""
         found: set[tuple[int, int, EdgeKind]] = set()
         for way in self.ways:
-            visited = way.visited
-            for part in slices(visited):
+            for part in slices(way.visited):
+                edges = self._adjacency.edges(part, way.direction)
+                # The near ends are what was asked about. No function of ours is called for each of many thousand edges.
+                _, there = way.sides(edges)
                 found.update(
-                    (origin & NODE_MASK, destination & NODE_MASK, kind)
-                    for origin, destination, kind in zip(
-                        *self._adjacency.edges(part, way.direction), strict=True
-                    )
-                    if origin in visited and destination in visited
+                    itertools.compress(zip(*edges, strict=True), map(way.visited.__contains__, there))
                 )
-        return found
+        if all(vertex <= NODE_MASK for way in self.ways for vertex in way.visited):
+            return found
+        return {(origin & NODE_MASK, destination & NODE_MASK, kind) for origin, destination, kind in found}
 
 
 def slices(vertices: Iterable[int]) -> Iterable[list[int]]:

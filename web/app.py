@@ -23,7 +23,9 @@ from web.health import VERSION, health_router, read_readiness
 from web.ingest.body import BodyBudget
 from web.ingest.routes import ingest_router
 from web.log_level import LogLevelStore, log_level_router
+from web.marquez.router import marquez_router
 from web.metrics import StandingCollector, WebMetrics, metrics_router, read_standing
+from web.openapi import describe, operation_id
 from web.problems import on_headwater_error, on_http_exception, on_unexpected_error, on_validation_error
 from web.start_page import start_page_router
 from web.vitals import Probe, read_contents
@@ -69,6 +71,7 @@ def create_app(services: WebServices) -> ASGIApp:
         # The documentation pages of the framework load scripts from elsewhere.
         docs_url=None,
         redoc_url=None,
+        generate_unique_id_function=operation_id,
         exception_handlers={
             HeadwaterError: on_headwater_error,
             HTTPException: on_http_exception,
@@ -78,6 +81,7 @@ def create_app(services: WebServices) -> ASGIApp:
         },
     )
     _add_routes(app, services, probes)
+    describe(app)
     # Outside of everything, so that the framework's own answers carry its headers too.
     return AccessMiddleware(app, boundary, authenticator)
 
@@ -104,5 +108,6 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
     standing = Probe(services.conninfo, read_standing, seconds=STANDING_SECONDS, executor=probes)
     app.include_router(metrics_router(metrics, collector, standing))
     app.include_router(graphql_router(services))
+    app.include_router(marquez_router(services))
     contents = Probe(services.conninfo, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
     app.include_router(start_page_router(contents))

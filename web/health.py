@@ -7,12 +7,13 @@ every web process out of a load balancer.
 import importlib.metadata
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 import orjson
 import psycopg
 from fastapi import APIRouter, Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from catalog.errors import DatabaseUnavailable, DiskFull
 from catalog.ledger import APPEND_LOCK
@@ -125,6 +126,28 @@ def disk_check(disk: DiskGuard) -> Check:
     return Check("disk", True, f"{disk.free_bytes() // 2**20} MiB free")
 
 
+class Alive(TypedDict):
+    """The process lives."""
+
+    status: Literal["alive"]
+    service: Literal["headwater"]
+    version: str
+
+
+class CheckAnswer(TypedDict):
+    """What a check found."""
+
+    ok: bool
+    found: str
+
+
+class ReadinessAnswer(TypedDict):
+    """Whether what an acknowledgement or an answer needs is there; 503 with the same form where it is not."""
+
+    status: Literal["ready", "degraded", "not ready"]
+    checks: dict[str, CheckAnswer]
+
+
 def health_router(
     probe: Probe[Readiness], disk: DiskGuard, waiting_seconds: Callable[[], float]
 ) -> APIRouter:
@@ -135,13 +158,13 @@ def health_router(
     router = APIRouter(tags=["operation"])
 
     @router.head("/healthz", include_in_schema=False)
-    @router.get("/healthz", response_class=Response)
+    @router.get("/healthz", response_model=Alive)
     async def get_health() -> Response:
         """Answer as long as the process lives; open to everyone."""
         return _json(200, {"status": "alive", "service": "headwater", "version": VERSION})
 
     @router.head("/readyz", include_in_schema=False)
-    @router.get("/readyz", response_class=Response)
+    @router.get("/readyz", response_model=ReadinessAnswer)
     async def get_readiness(request: Request) -> Response:
         """200 `ready`, 200 `degraded` when answers are behind or lack a parked fact, else 503; each check by name."""
         require(request, Permission.READ)

@@ -17,6 +17,7 @@ from fastapi import APIRouter, Request
 from pydantic import BaseModel, ConfigDict, Field
 from sqlalchemy import Engine
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import DatabaseUnavailable
@@ -152,6 +153,16 @@ class NewLogLevel(BaseModel):
     )
 
 
+class LogLevelAnswer(TypedDict):
+    """The level of logs now; `own` where each process goes by its own setting."""
+
+    level: str
+    own: bool
+    actor: str | None
+    setAt: str | None
+    endsAt: str | None
+
+
 def log_level_router(store: LogLevelStore, own_level: str) -> APIRouter:
     """Return the routes about the level of logs; `own_level` is that of this process's settings."""
     router = APIRouter(prefix=ROUTE, tags=["operation"])
@@ -168,20 +179,20 @@ def log_level_router(store: LogLevelStore, own_level: str) -> APIRouter:
             }
         )
 
-    @router.get("", response_class=JSONResponse)
+    @router.get("", response_model=LogLevelAnswer)
     async def get_log_level(request: Request) -> Response:
         """The level that every process logs at; `own` where each goes by its own setting, here this server's."""
         require(request, Permission.ADMINISTER)
         return await answer()
 
-    @router.put("", response_class=JSONResponse)
+    @router.put("", response_model=LogLevelAnswer)
     async def put_log_level(request: Request, new: NewLogLevel) -> Response:
         """Let every web and worker process log from this level on, for a while; it takes up to 3 seconds."""
         principal = require(request, Permission.ADMINISTER)
         await asyncio.to_thread(store.set, new.level.value, actor=principal.name, seconds=new.seconds)
         return await answer()
 
-    @router.delete("", response_class=JSONResponse)
+    @router.delete("", response_model=LogLevelAnswer)
     async def delete_log_level(request: Request) -> Response:
         """Let every process log by its own setting again; it takes up to 3 seconds."""
         require(request, Permission.ADMINISTER)

@@ -14,7 +14,7 @@ from prometheus_client.metrics_core import CounterMetricFamily, GaugeMetricFamil
 from prometheus_client.process_collector import ProcessCollector
 from prometheus_client.registry import Collector
 from sqlalchemy import Engine, QueuePool
-from starlette.responses import Response
+from starlette.responses import PlainTextResponse, Response
 
 from catalog.errors import DatabaseUnavailable, HeadwaterError
 from catalog.ledger import Appended, NewFact
@@ -207,7 +207,7 @@ def metrics_router(metrics: WebMetrics, collector: StandingCollector, probe: Pro
     """Return the route that Prometheus scrapes."""
     router = APIRouter(tags=["operation"])
 
-    @router.get("/metrics", response_class=Response)
+    @router.get("/metrics", response_class=PlainTextResponse)
     async def get_metrics(request: Request) -> Response:
         """Metrics in the Prometheus text format."""
         require(request, Permission.READ)

@@ -1,4 +1,4 @@
-"""The facets of one run, and those of its inputs and outputs, merged from its events when they are asked for.
+"""The facets of one run, of its job and of its datasets, merged from its events when they are asked for.
 
     facets_of_run(events) -> RunFacets        events: (digest, body) of RunEvents of one run, in any order
 
@@ -33,15 +33,20 @@ ToldFacets = dict[str, ToldFacet]
 
 @dataclass(frozen=True, slots=True)
 class RunFacets:
-    """Facets by name: of the run, and of each dataset as the run's input and as its output."""
+    """Facets by name: of the run, and of each dataset as the run's input and as its output.
+
+    Those of the job and of `datasets` are what this run told of them; what all runs told together stands in registers.
+    """
 
     run: ToldFacets = field(default_factory=dict)
+    job: ToldFacets = field(default_factory=dict)
+    datasets: dict[DatasetKey, ToldFacets] = field(default_factory=dict)
     inputs: dict[DatasetKey, ToldFacets] = field(default_factory=dict)
     outputs: dict[DatasetKey, ToldFacets] = field(default_factory=dict)
 
 
 def facets_of_run(events: Iterable[tuple[bytes, bytes]]) -> RunFacets:
-    """Return what the events of one run say in their facets that are not kept with datasets and jobs."""
+    """Return what the events of one run say in their facets."""
     found = RunFacets()
     for digest, body in events:
         value = parse_json(body)
@@ -50,11 +55,15 @@ def facets_of_run(events: Iterable[tuple[bytes, bytes]]) -> RunFacets:
             continue
         order = order_of(envelope.event_time, envelope.event_type, digest)
         _take(found.run, value["run"].get("facets"), order)
+        _take(found.job, value["job"].get("facets"), order)
+        for key, dataset in (*envelope.inputs, *envelope.outputs):
+            _take(found.datasets.setdefault(key, {}), dataset.get("facets"), order)
         for key, dataset in envelope.inputs:
             _take(found.inputs.setdefault(key, {}), dataset.get("inputFacets"), order)
         for key, dataset in envelope.outputs:
             _take(found.outputs.setdefault(key, {}), dataset.get("outputFacets"), order)
-    for told in (found.run, *found.inputs.values(), *found.outputs.values()):
+    of_datasets = (*found.datasets.values(), *found.inputs.values(), *found.outputs.values())
+    for told in (found.run, found.job, *of_datasets):
         for name in [name for name, (_, facet) in told.items() if is_deleted(facet)]:
             del told[name]
     return found

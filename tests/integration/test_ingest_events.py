@@ -232,7 +232,7 @@ def test_a_password_in_an_event_is_stored_nowhere(database_url: str, tmp_path: P
 def test_other_methods_and_routes_are_problems_too(database_url: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_web(database_url, tmp_path) as web:
-            wrong_method = await web.client.get("/api/v1/lineage")
+            wrong_method = await web.client.get("/api/v1/lineage/batch")
             assert problem_of(wrong_method)["code"] == "method-not-allowed"
             nowhere = await web.client.post("/api/v2/lineage", json=run_event())
             assert problem_of(nowhere)["code"] == "not-found"

@@ -2,11 +2,11 @@
 
 import asyncio
 import datetime as dt
-from typing import Any
 
 from fastapi import APIRouter, Request
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
+from typing_extensions import TypedDict
 
 from web.access import Permission, require
 from web.access.permissions import Role
@@ -25,7 +25,32 @@ class NewToken(BaseModel):
     expires: AwareDatetime | None = Field(None, description="When it ends; default never.")
 
 
-def token_members(token: Token) -> dict[str, Any]:
+class TokenMade(TypedDict):
+    """A new token; its secret is shown this once."""
+
+    name: str
+    role: str
+    token: str
+
+
+class TokenShown(TypedDict):
+    """A token without its secret."""
+
+    name: str
+    role: str
+    createdAt: str | None
+    expiresAt: str | None
+    revokedAt: str | None
+    valid: bool
+
+
+class TokenList(TypedDict):
+    """Every token that was ever made."""
+
+    tokens: list[TokenShown]
+
+
+def token_members(token: Token) -> TokenShown:
     """Return the token as JSON; its secret is not known any more."""
 
     def text(time: dt.datetime | None) -> str | None:
@@ -45,14 +70,14 @@ def tokens_router(tokens: TokenStore) -> APIRouter:
     """Return the routes about tokens."""
     router = APIRouter(prefix="/api/v1/tokens", tags=["access"])
 
-    @router.post("", status_code=201, response_class=JSONResponse)
+    @router.post("", status_code=201, response_model=TokenMade)
     async def post_token(request: Request, new: NewToken) -> Response:
         """Make a token; the answer shows its secret, once."""
         require(request, Permission.ADMINISTER)
         secret = await asyncio.to_thread(tokens.create, new.name, new.role, new.expires)
         return JSONResponse({"name": new.name, "role": new.role.value, "token": secret}, status_code=201)
 
-    @router.get("", response_class=JSONResponse)
+    @router.get("", response_model=TokenList)
     async def get_tokens(request: Request) -> Response:
         """Every token that was ever made, without secrets."""
         require(request, Permission.ADMINISTER)

@@ -93,6 +93,10 @@ COMMANDS: Final = (
     ),
     CommandEntry("emit", "web.cli.emit", "emit", "Send events and reports of new versions.", DECLARING),
     CommandEntry(
+        "import", "web.cli.importing", "import_events", "Take over what another server keeps.", DECLARING
+    ),
+    CommandEntry("search", "web.cli.search", "run_search", "Find datasets and jobs by their names.", ASKING),
+    CommandEntry(
         "lineage", "web.cli.lineage", "run_lineage", "Draw where data comes from and goes to.", ASKING
     ),
     CommandEntry(

@@ -18,6 +18,7 @@ _PHASES = {
     "compare": "compares tables",
     "backup": "copies tables",
     "restore": "fills tables",
+    "import": "takes over events",
 }
 
 

@@ -233,6 +233,17 @@ query Impact($node: ID!, $depth: Int!, $maxNodes: Int!) {
 }
 """
 
+SEARCH: Final = """
+query Search($text: String!, $filters: SearchFilter, $first: Int!) {
+  search(text: $text, filters: $filters, first: $first) {
+    nodes { id kind namespace name match }
+    totalCount
+    complete
+    position
+  }
+}
+"""
+
 STATUS: Final = """
 query Status {
   status {

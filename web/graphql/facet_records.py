@@ -66,6 +66,7 @@ class Described:
     dataset_type: DatasetTypeRecord | None
     job_type: JobTypeRecord | None
     sql: str | None
+    source_url: str | None
 
     @classmethod
     def of(cls, facets: Mapping[str, Mapping[str, Any]]) -> "Described":
@@ -92,7 +93,17 @@ class Described:
                 *(_text(job_type, name) for name in ("processingType", "integration", "jobType"))
             ),
             sql=_text(facets.get("sql", {}), "query"),
+            source_url=_text(facets.get("sourceCodeLocation", {}), "url"),
         )
+
+    @property
+    def tags_by_column(self) -> dict[str, list[TagRecord]]:
+        """The tags that name a column, by the column."""
+        found: dict[str, list[TagRecord]] = {}
+        for tag in self.tags:
+            if tag.field is not None:
+                found.setdefault(tag.field, []).append(tag)
+        return found
 
 
 def _text(value: Mapping[str, Any], name: str) -> str | None:

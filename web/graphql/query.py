@@ -27,7 +27,7 @@ from web.graphql.loaders.status import StatusRecord
 from web.graphql.loaders.versions import versions_by_id
 from web.graphql.loaders.webhooks import WebhookRecord, webhook_page, webhooks_by_name
 from web.graphql.node_ids import named, run_id, run_id_range
-from web.graphql.pages import DEFAULT_FIRST, Page
+from web.graphql.pages import DEFAULT_FIRST, NESTED_FIRST, Page
 from web.graphql.reading_own_writes import WaitsForPosition
 from web.graphql.records import (
     DatasetRecord,
@@ -50,9 +50,12 @@ from web.graphql.types.lineage import Lineage
 from web.graphql.types.pipeline import Pipeline
 from web.graphql.types.pipeline_run import PipelineRun
 from web.graphql.types.run import Run
+from web.graphql.types.search import SearchFilter, SearchHits
 from web.graphql.types.status import Status
 from web.graphql.types.version import DatasetVersion
 from web.graphql.types.webhook import Webhook
+from web.search.hits import KINDS
+from web.search.pages import SearchPage, search_page
 
 #: What is told of an affected node without asking for more than its id.
 OF_NODE_IDS = frozenset({"__typename", "id", "kind", "distance", "level", "path"})
@@ -308,6 +311,23 @@ def _webhooks(info: Info, first: int = DEFAULT_FIRST, after: str | None = None) 
     return webhook_page(info.context, first=first, after=after)
 
 
+def _search(
+    info: Info,
+    text: str,
+    filters: SearchFilter | None = None,
+    first: int = NESTED_FIRST,
+    after: str | None = None,
+) -> SearchPage:
+    """Datasets and jobs whose names fit the text: exact matches before prefixes before fuzzy ones.
+
+    A text has words, parted by everything that is neither letter nor digit; each of them must fit. A node id finds
+    what it names.
+    """
+    chosen = filters or SearchFilter()
+    kinds = KINDS if chosen.kinds is None else tuple(kind.value for kind in chosen.kinds)
+    return search_page(info.context, text, first=first, after=after, kinds=kinds, namespace=chosen.namespace)
+
+
 def _status(info: Info) -> StatusRecord:
     """How Headwater itself stands."""
     return StatusRecord(info.context)
@@ -334,4 +354,5 @@ class Query:
     webhooks = root_field(_webhooks, Connection[Webhook], WaitsForPosition)
     lineage = root_field(_lineage, Lineage, WaitsForPosition)
     impact = root_field(_impact, Impact, WaitsForPosition)
+    search = root_field(_search, SearchHits, WaitsForPosition)
     status = root_field(_status, Status, WaitsForPosition)

@@ -18,6 +18,15 @@ from web.graphql.facet_records import TagRecord
 
 
 @dataclass(slots=True, eq=False)
+class NamespaceRecord(Record):
+    """A namespace, with the instants at which something of it was first and last heard of for the first time."""
+
+    name: str
+    first_seen_at: dt.datetime
+    last_added_at: dt.datetime
+
+
+@dataclass(slots=True, eq=False)
 class DatasetRecord(Record):
     """A row of `dataset`."""
 

@@ -3,12 +3,13 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from typing import Any, NotRequired
 
 import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
+from typing_extensions import TypedDict
 
 from catalog.errors import HeadwaterError, InvalidInput, InvalidJson, UnsupportedMediaType
 from web.access import Permission, Principal, require
@@ -19,6 +20,8 @@ from web.graphql.page import PAGE, page_file
 from web.graphql.sockets import GraphQLSockets
 from web.graphql.streaming import Subscriptions
 from web.ingest.body import read_body
+from web.ingest.routes import PlainRoute
+from web.ingest.shapes import body
 from web.problems import RETRY_AFTER_SECONDS
 
 PATH = "/graphql"
@@ -29,6 +32,25 @@ INLINE_BYTES = 64 * 1024
 
 POSITION_HEADER = "Headwater-Position"
 MIN_POSITION_HEADER = "Headwater-Min-Position"
+
+
+class GraphQLAnswer(TypedDict):
+    """The answer of GraphQL; each error has a stable `code` in its `extensions`."""
+
+    data: NotRequired[dict[str, Any] | None]
+    errors: NotRequired[list[dict[str, Any]]]
+    extensions: NotRequired[dict[str, Any]]
+
+
+_BODY = {
+    "type": "object",
+    "properties": {
+        "query": {"type": "string", "description": "A document of the schema in docs/schema.graphql."},
+        "variables": {"type": "object", "nullable": True},
+        "operationName": {"type": "string", "nullable": True},
+    },
+    "required": ["query"],
+}
 
 
 def graphql_router(services: WebServices) -> APIRouter:
@@ -72,9 +94,11 @@ def graphql_router(services: WebServices) -> APIRouter:
         """Give what the page loads."""
         return page_file(request.path_params["name"])
 
-    router = APIRouter(lifespan=lifespan)
-    # Plain routes: the framework's own reading of parameters would cost more than a small answer.
-    router.add_route(PATH, post_question, methods=["POST"], include_in_schema=False)
+    # A plain route: the framework's own reading of parameters would cost more than a small answer.
+    router = APIRouter(lifespan=lifespan, route_class=PlainRoute, tags=["graphql"])
+    router.add_api_route(
+        PATH, post_question, methods=["POST"], response_model=GraphQLAnswer, openapi_extra=body(_BODY)
+    )
     router.add_route(PATH, get_page, methods=["GET"], include_in_schema=False)
     router.add_websocket_route(PATH, sockets.serve)
     router.add_route(f"{PATH}/{{name}}", get_page_file, methods=["GET"], include_in_schema=False)
@@ -87,7 +111,7 @@ async def _question(request: Request) -> Question:
         raise UnsupportedMediaType(
             f"expected content of type application/json, found {content_type or 'none'}"
         )
-    position = _min_position(request)
+    position = min_position(request)
     body = await read_body(request, MAX_BODY_BYTES)
     if len(body) <= INLINE_BYTES:
         return _read_question(body, position)
@@ -126,7 +150,8 @@ def _holds_nul(value: Any) -> bool:
             return False
 
 
-def _min_position(request: Request) -> int:
+def min_position(request: Request) -> int:
+    """Return the position that the request's header asks to wait for, 0 where it has none; raise `InvalidInput`."""
     text = request.headers.get(MIN_POSITION_HEADER)
     if text is None:
         return 0

@@ -31,6 +31,7 @@ from web.access.middleware import is_json
 from web.ingest.body import BodyBudget, Held, read_body
 from web.ingest.disk import DiskGuard
 from web.ingest.group_commit import GroupCommit
+from web.ingest.shapes import EVENT, BatchResponse, FailedEvent, ReportAccepted, body
 from web.metrics import WebMetrics
 
 #: Bodies larger than this are parsed in a thread, so that they hold up no other request.
@@ -120,30 +121,34 @@ def ingest_router(
     """Return the routes that take in events and reports."""
     router = APIRouter(tags=["ingest"], route_class=PlainRoute)
 
-    @router.post("/api/v1/lineage", status_code=201, response_class=Response)
+    @router.post("/api/v1/lineage", status_code=201, response_class=Response, openapi_extra=body(EVENT))
     async def post_lineage(request: Request) -> Response:
         """Take one OpenLineage event; 201 with an empty body once it is committed."""
         with metrics.timed("lineage"), budget.hold() as held:
             principal = require(request, Permission.PRODUCE)
             disk.check()
-            body = await _decoded(request, limits.max_event_bytes, held)
-            if len(body) > INLINE_BYTES:
-                event = await asyncio.to_thread(receive_event, body, limits, redactor=redactor)
+            sent = await _decoded(request, limits.max_event_bytes, held)
+            if len(sent) > INLINE_BYTES:
+                event = await asyncio.to_thread(receive_event, sent, limits, redactor=redactor)
             else:
-                event = receive_event(body, limits, redactor=redactor)
+                event = receive_event(sent, limits, redactor=redactor)
             fact = _fact(event, principal.name)
             (appended,) = await group_commit.append([fact])
             metrics.acknowledged(fact, appended)
             return Response(status_code=201, headers={POSITION_HEADER: str(appended.position)})
 
-    @router.post("/api/v1/lineage/batch", response_class=Response)
+    @router.post(
+        "/api/v1/lineage/batch",
+        response_model=BatchResponse,
+        openapi_extra=body({"type": "array", "items": EVENT}),
+    )
     async def post_batch(request: Request) -> Response:
         """Take an array of OpenLineage events; a wrong one fails alone. Answers the spec's BatchResponse."""
         with metrics.timed("batch"), budget.hold() as held:
             principal = require(request, Permission.PRODUCE)
             disk.check()
-            body = await _decoded(request, limits.max_batch_bytes, held)
-            received = await asyncio.to_thread(receive_batch, body, limits, redactor=redactor)
+            sent = await _decoded(request, limits.max_batch_bytes, held)
+            received = await asyncio.to_thread(receive_batch, sent, limits, redactor=redactor)
             facts = [_fact(event, principal.name) for event in received if isinstance(event, ReceivedEvent)]
             appended = await group_commit.append(facts) if facts else []
             for fact, found in zip(facts, appended, strict=True):
@@ -158,10 +163,8 @@ def ingest_router(
     @router.post(
         "/api/v1/versions",
         status_code=201,
-        response_class=Response,
-        openapi_extra={
-            "requestBody": {"content": {"application/json": {"schema": VersionReport.model_json_schema()}}}
-        },
+        response_model=ReportAccepted,
+        openapi_extra=body(VersionReport.model_json_schema(ref_template="#/components/schemas/{model}")),
     )
     async def post_version(request: Request) -> Response:
         """Take the report of a new dataset version; 201 once it is committed."""
@@ -181,7 +184,7 @@ def ingest_router(
             )
             (appended,) = await group_commit.append([fact])
             metrics.acknowledged(fact, appended)
-            answer = {"position": appended.position, "duplicate": appended.duplicate}
+            answer: ReportAccepted = {"position": appended.position, "duplicate": appended.duplicate}
             return Response(
                 orjson.dumps(answer),
                 status_code=201,
@@ -192,17 +195,24 @@ def ingest_router(
     return router
 
 
-def _failures(received: Sequence[ReceivedEvent | HeadwaterError]) -> list[dict[str, Any]]:
+def _failures(received: Sequence[ReceivedEvent | HeadwaterError]) -> list[FailedEvent]:
     """Return the spec's `failed_events`, each with the code and pointer that it would have alone."""
-    return [
-        {"index": index, "reason": error.message, "retriable": error.retryable, "code": error.code}
-        | ({"pointer": error.details["pointer"]} if error.details.get("pointer") else {})
-        for index, error in enumerate(received)
-        if isinstance(error, HeadwaterError)
-    ]
+    failed: list[FailedEvent] = []
+    for index, error in enumerate(received):
+        if isinstance(error, HeadwaterError):
+            failure: FailedEvent = {
+                "index": index,
+                "reason": error.message,
+                "retriable": error.retryable,
+                "code": error.code,
+            }
+            if error.details.get("pointer"):
+                failure["pointer"] = error.details["pointer"]
+            failed.append(failure)
+    return failed
 
 
-def _batch_answer(count: int, failed: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _batch_answer(count: int, failed: list[FailedEvent]) -> BatchResponse:
     """Return the BatchResponse of OpenLineage's HTTP interface (spec/OpenLineage.yml)."""
     retriable = sum(1 for failure in failed if failure["retriable"])
     return {

@@ -11,7 +11,6 @@ import orjson
 from catalog.keys import DatasetKey
 from catalog.queries import load_queries
 from web.graphql.cohort import in_cohort
-from web.graphql.facet_records import TagRecord
 from web.graphql.loaders.facets import described_datasets, schemas_told
 from web.graphql.loaders.named import NamedThings
 from web.graphql.records import AliasRecord, DatasetRecord, FieldRecord, PipelineRecord
@@ -68,10 +67,7 @@ def dataset_fields(
 
 def _tagged(fields: list[FieldRecord], member: DatasetRecord, dataset: uuid.UUID) -> list[FieldRecord]:
     described = member.cohort.ask(described_datasets).get(dataset)
-    tags: defaultdict[str, list[TagRecord]] = defaultdict(list)
-    for tag in described.tags if described is not None else ():
-        if tag.field is not None:
-            tags[tag.field].append(tag)
+    tags = {} if described is None else described.tags_by_column
     return [column.tagged(tags) for column in fields] if tags else fields
 
 

@@ -15,6 +15,20 @@ SELECT count(*) FROM dataset
 WHERE (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
   AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
 
+-- name: listed
+SELECT id, namespace, name, first_seen_at, position FROM dataset
+ORDER BY left(namespace, 256), left(name, 256), id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: listed_in
+SELECT id, namespace, name, first_seen_at, position FROM dataset
+WHERE left(namespace, 256) = left(%(namespace)s::text, 256) AND namespace = %(namespace)s
+ORDER BY left(namespace, 256), left(name, 256), id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: count_in
+SELECT count(*) FROM dataset WHERE left(namespace, 256) = left(%(namespace)s::text, 256) AND namespace = %(namespace)s
+
 -- name: aliases
 SELECT c.dataset_id, coalesce(a.type, b.type), least(a.since, b.since),
        d.id, d.namespace, d.name, d.first_seen_at, d.position

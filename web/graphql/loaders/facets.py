@@ -29,7 +29,7 @@ MOST_BYTES = 32 * 1024 * 1024
 MOST_EVENTS = 10_000
 
 #: The facets of datasets and jobs that say something which has a field of its own.
-_DESCRIBING = ["ownership", "tags", "documentation", "datasetType", "jobType", "sql"]
+DESCRIBING = ["ownership", "tags", "documentation", "datasetType", "jobType", "sql", "sourceCodeLocation"]
 
 
 def facets_of_datasets(
@@ -50,12 +50,24 @@ def described_datasets(
     request: QueryRequest, members: Sequence[DatasetRecord]
 ) -> Mapping[uuid.UUID, Described]:
     """Return what the facets of each dataset say that has a field of its own; one without facets is not there."""
-    return _described(request, QUERIES["of_datasets"], members)
+    return descriptions_of_datasets(request, [member.row_id for member in members])
 
 
 def described_jobs(request: QueryRequest, members: Sequence[JobRecord]) -> Mapping[uuid.UUID, Described]:
     """Return what the facets of each job say that has a field of its own; one without facets is not there."""
-    return _described(request, QUERIES["of_jobs"], members)
+    return descriptions_of_jobs(request, [member.row_id for member in members])
+
+
+def descriptions_of_datasets(
+    request: QueryRequest, ids: Sequence[uuid.UUID]
+) -> Mapping[uuid.UUID, Described]:
+    """Return the same by identity."""
+    return _described(request, QUERIES["of_datasets"], ids)
+
+
+def descriptions_of_jobs(request: QueryRequest, ids: Sequence[uuid.UUID]) -> Mapping[uuid.UUID, Described]:
+    """Return the same by identity."""
+    return _described(request, QUERIES["of_jobs"], ids)
 
 
 def schemas_told(request: QueryRequest, datasets: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[FieldRecord]]:
@@ -71,6 +83,11 @@ def schemas_told(request: QueryRequest, datasets: Sequence[uuid.UUID]) -> dict[u
         if named:
             answer[dataset] = FieldRecord.all_of(named)
     return answer
+
+
+def told_tags(request: QueryRequest, *, limit: int, offset: int) -> list[str]:
+    """Return so many keys of tags that datasets, columns and jobs have, by name, after as many as the offset says."""
+    return [name for (name,) in request.rows(QUERIES["tags"], limit=limit, offset=offset)]
 
 
 def run_facets(request: QueryRequest, members: Sequence[RunRecord]) -> Mapping[uuid.UUID, RunFacets]:
@@ -119,8 +136,8 @@ def _facets(
     return found
 
 
-def _described(request: QueryRequest, query: bytes, members: Sequence[Any]) -> dict[uuid.UUID, Described]:
-    rows = request.rows(query, ids=[member.row_id for member in members], names=_DESCRIBING)
+def _described(request: QueryRequest, query: bytes, ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Described]:
+    rows = request.rows(query, ids=list(ids), names=DESCRIBING) if ids else []
     facets: defaultdict[uuid.UUID, dict[str, Any]] = defaultdict(dict)
     for owner, name, _, body in rows:
         facets[owner][name] = orjson.loads(body)

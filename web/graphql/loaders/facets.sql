@@ -22,3 +22,16 @@ FROM fact f
 WHERE f.run_id = ANY(%(runs)s::uuid[]) AND f.kind = 'openlineage.run' AND f.position <= %(position)s
   AND NOT EXISTS (SELECT FROM parked p WHERE p.follower = 'state' AND p.position = f.position)
 LIMIT %(limit)s
+
+-- name: tags
+-- Bodies stand once each, however many things have them.
+WITH told AS (
+    SELECT facets->'tags'->>1 AS digest FROM dataset_facet WHERE facets ? 'tags'
+    UNION
+    SELECT facets->'tags'->>1 FROM job_facet WHERE facets ? 'tags'
+)
+SELECT DISTINCT tag->>'key' COLLATE "C" AS name
+FROM told JOIN facet_body b ON b.digest = told.digest
+CROSS JOIN LATERAL jsonb_path_query(convert_from(b.body, 'UTF8')::jsonb, '$.tags[*] ? (@.key.type() == "string")') AS tag
+WHERE tag->>'key' <> ''
+ORDER BY name LIMIT %(limit)s OFFSET %(offset)s

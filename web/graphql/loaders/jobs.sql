@@ -15,6 +15,20 @@ SELECT count(*) FROM job
 WHERE (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
   AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
 
+-- name: listed
+SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job
+ORDER BY left(namespace, 256), left(name, 256), id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: listed_in
+SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job
+WHERE left(namespace, 256) = left(%(namespace)s::text, 256) AND namespace = %(namespace)s
+ORDER BY left(namespace, 256), left(name, 256), id
+LIMIT %(limit)s OFFSET %(offset)s
+
+-- name: count_in
+SELECT count(*) FROM job WHERE left(namespace, 256) = left(%(namespace)s::text, 256) AND namespace = %(namespace)s
+
 -- name: shapes
 SELECT hash, body FROM shape WHERE hash = ANY(%(hashes)s::bytea[])
 

@@ -82,6 +82,24 @@ class NamedThings(Generic[Named]):
             count=lambda: int(request.rows(self.queries["count"], **filters)[0][0]),
         )
 
+    def listed(
+        self, request: QueryRequest, *, namespace: str | None, limit: int, offset: int
+    ) -> Sequence[Named]:
+        """Return so many of the namespace, or of all, in the order of pages, after as many as the offset says."""
+        if namespace is None:
+            rows = request.rows(self.queries["listed"], limit=limit, offset=offset)
+        else:
+            rows = request.rows(self.queries["listed_in"], namespace=namespace, limit=limit, offset=offset)
+        return in_cohort(request, [self.record(*row) for row in rows])
+
+    def counted(self, request: QueryRequest, namespace: str | None) -> int:
+        """Return how many there are in the namespace, or at all."""
+        if namespace is None:
+            ((count,),) = request.rows(self.queries["count"], namespace=None, search=None)
+        else:
+            ((count,),) = request.rows(self.queries["count_in"], namespace=namespace)
+        return int(count)
+
 
 def _place(record: DatasetRecord | JobRecord) -> tuple[str, str, uuid.UUID]:
     return record.namespace[:ORDERED_CHARACTERS], record.name[:ORDERED_CHARACTERS], record.row_id

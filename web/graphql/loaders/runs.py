@@ -103,6 +103,15 @@ def run_pages_of_jobs(
     )
 
 
+def listed_runs(
+    request: QueryRequest, job: uuid.UUID, *, limit: int, offset: int
+) -> tuple[Sequence[RunRecord], int]:
+    """Return so many runs of a job, latest first, after as many as the offset says, and how many there are."""
+    rows = request.rows(QUERIES["listed_of_job"], job=job, limit=limit, offset=offset)
+    counts = dict(request.rows(QUERIES["counts_of_jobs"], jobs=[job], states=None))
+    return in_cohort(request, [RunRecord(*row) for row in rows]), counts.get(job, 0)
+
+
 def latest_runs(request: QueryRequest, members: Sequence[JobRecord]) -> Mapping[uuid.UUID, RunRecord]:
     """Return the run of each job that started last."""
     pages = run_pages_of_jobs(request, members, 1, None, None)

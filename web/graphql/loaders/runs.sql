@@ -28,6 +28,16 @@ CROSS JOIN LATERAL (
 ) AS r
 ORDER BY coalesce(r.started_at, r.ended_at, '0001-01-01Z') DESC, r.id DESC
 
+-- name: listed_of_job
+SELECT id, job_id, state, started_at, ended_at, parent_run_id, root_run_id, position FROM (
+    (SELECT * FROM run WHERE job_id = %(job)s AND started_at IS NOT NULL
+     ORDER BY started_at DESC, id DESC LIMIT %(limit)s + %(offset)s)
+    UNION ALL
+    (SELECT * FROM run WHERE job_id = %(job)s AND started_at IS NULL
+     ORDER BY coalesce(ended_at, '0001-01-01Z') DESC, id DESC LIMIT %(limit)s + %(offset)s)
+) AS found
+ORDER BY coalesce(started_at, ended_at, '0001-01-01Z') DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+
 -- name: counts_of_jobs
 SELECT job_id, count(*) FROM run
 WHERE job_id = ANY(%(jobs)s::uuid[]) AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))

@@ -125,6 +125,15 @@ def schema_pages(
     )
 
 
+def listed_versions(
+    request: QueryRequest, dataset: uuid.UUID, *, limit: int, offset: int
+) -> tuple[Sequence[VersionRecord], int]:
+    """Return so many versions of a dataset, latest first, after as many as the offset says, and how many there are."""
+    rows = request.rows(QUERIES["listed_of_dataset"], dataset=dataset, limit=limit, offset=offset)
+    counts = dict(request.rows(QUERIES["counts"], datasets=[dataset], states=None))
+    return in_cohort(request, _records(rows)), counts.get(dataset, 0)
+
+
 def versions_of_runs(
     request: QueryRequest, members: Sequence[RunRecord]
 ) -> Mapping[uuid.UUID, list[VersionRecord]]:

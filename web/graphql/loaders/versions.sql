@@ -24,6 +24,11 @@ CROSS JOIN LATERAL (
 ) AS v
 ORDER BY v.time DESC, v.id DESC
 
+-- name: listed_of_dataset
+SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
+       row_count, byte_count, digest, position
+FROM dataset_version WHERE dataset_id = %(dataset)s ORDER BY time DESC, id DESC LIMIT %(limit)s OFFSET %(offset)s
+
 -- name: counts
 SELECT dataset_id, count(*) FROM dataset_version
 WHERE dataset_id = ANY(%(datasets)s::uuid[]) AND (%(states)s::text[] IS NULL OR state = ANY(%(states)s))

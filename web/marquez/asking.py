@@ -1,0 +1,78 @@
+"""One question over HTTP: permission, the position to wait for, one snapshot, the answer as JSON."""
+
+import json
+from collections.abc import Callable
+from typing import Annotated, Any
+
+import orjson
+from fastapi import Path, Query, Request
+from starlette.responses import Response
+
+from catalog.errors import InvalidInput
+from catalog.settings import Settings
+from web.access import Permission, Principal, require
+from web.following import StateWaiter
+from web.graphql.readers import Readers
+from web.graphql.request import QueryRequest
+from web.graphql.router import POSITION_HEADER, min_position
+
+#: Most rows that one answer may be asked for.
+MOST_ROWS = 10_000
+
+Limit = Annotated[int, Query(ge=0, le=MOST_ROWS, description="How many to return at most.")]
+Offset = Annotated[int, Query(ge=0, lt=2**31, description="How many to pass over.")]
+NamespaceName = Annotated[str, Path(description="A namespace as producers write it, percent-encoded.")]
+DatasetName = Annotated[str, Path(description="A dataset's name as producers write it, percent-encoded.")]
+JobName = Annotated[str, Path(description="A job's name as producers write it, percent-encoded.")]
+
+
+class Asking:
+    """Carries out questions of routes, as GraphQL's are carried out."""
+
+    def __init__(self, readers: Readers, waiter: StateWaiter, settings: Settings) -> None:
+        self._readers = readers
+        self._waiter = waiter
+        self._seconds = settings.query_timeout_seconds
+
+    async def answer(
+        self, request: Request, read: Callable[[QueryRequest], Any], *, graph: bool = False
+    ) -> Response:
+        """Return what is read, as JSON with the ledger position that it was read at.
+
+        The header `Headwater-Min-Position` makes it wait for a position, of the graph too where `graph` says so.
+        """
+
+        def authorise(permission: Permission) -> Principal:
+            return require(request, permission)
+
+        def told(question: QueryRequest) -> tuple[bytes, int]:
+            body = json_text(read(question))
+            return body, min([question.snapshot.position, *question.positions])
+
+        authorise(Permission.READ)
+        _check_names(request)
+        if position := min_position(request):
+            await self._waiter.reached(position, seconds=self._seconds, graph=graph)
+        body, position = await self._readers.read(told, authorise)
+        return Response(body, media_type="application/json", headers={POSITION_HEADER: str(position)})
+
+
+def _check_names(request: Request) -> None:
+    """Raise `InvalidInput` for a character that no stored name has, and that the database refuses."""
+    for name, value in (*request.path_params.items(), *request.query_params.multi_items()):
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidInput("expected text without NUL characters", pointer=f"/{name}")
+
+
+def json_text(value: Any) -> bytes:
+    """Return the value as JSON: instants in UTC with Z, integers of any length."""
+    try:
+        return orjson.dumps(value, option=orjson.OPT_UTC_Z)
+    except TypeError:
+        # Facets of producers may hold integers beyond 64 bits, and nest deeper than orjson goes.
+        plain = json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False, default=_plain)
+        return plain.encode()
+
+
+def _plain(value: Any) -> Any:
+    return json.loads(orjson.dumps(value, option=orjson.OPT_UTC_Z))

@@ -1,0 +1,110 @@
+"""Search: Marquez's form of the one search, which also orders by fit."""
+
+import datetime as dt
+import uuid
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Literal
+
+from fastapi import APIRouter, Query, Request
+from pydantic import BeforeValidator
+from starlette.responses import Response
+
+from web.graphql.loaders.standing import dataset_standings, job_standings
+from web.graphql.request import QueryRequest
+from web.marquez import datasets, jobs
+from web.marquez.asking import Asking, Limit
+from web.marquez.route import NameRoute
+from web.marquez.shapes import SearchResult, SearchResultList
+from web.search.hits import KINDS, Hit
+from web.search.search import search
+
+Filter = Annotated[Literal["dataset", "job"], BeforeValidator(lambda text: str(text).lower())]
+Sort = Annotated[Literal["name", "updated_at"], BeforeValidator(lambda text: str(text).lower())]
+
+
+def _results(request: QueryRequest, hits: Sequence[Hit]) -> list[SearchResult]:
+    changed: Mapping[uuid.UUID, dt.datetime] = {
+        **{
+            found.id: datasets.updated_at(found)
+            for found in dataset_standings(request, [hit.row_id for hit in hits if hit.kind == "dataset"])
+        },
+        **{
+            found.id: jobs.updated_at(found)
+            for found in job_standings(request, [hit.row_id for hit in hits if hit.kind == "job"])
+        },
+    }
+    return [
+        {
+            "type": "DATASET" if hit.kind == "dataset" else "JOB",
+            "name": hit.name,
+            "updatedAt": changed[hit.row_id],
+            "namespace": hit.namespace,
+            "nodeId": hit.id,
+            "match": hit.match.value,
+        }
+        for hit in hits
+    ]
+
+
+def _instant(day: dt.date | None) -> dt.datetime | None:
+    return None if day is None else dt.datetime.combine(day, dt.time(), tzinfo=dt.UTC)
+
+
+def search_router(asking: Asking) -> APIRouter:
+    """Return the route."""
+    router = APIRouter(tags=["search"], route_class=NameRoute)
+
+    @router.get("/search", response_model=SearchResultList)
+    async def get_search(
+        request: Request,
+        q: Annotated[
+            str,
+            Query(min_length=1, description="Words of a name; % stands for anything, as a blank does."),
+        ],
+        filter: Annotated[  # noqa: A002 - the name in Marquez's specification
+            Filter | None, Query(description="Only datasets, or only jobs.")
+        ] = None,
+        sort: Annotated[
+            Sort | None, Query(description="name or updated_at; without it the best match comes first.")
+        ] = None,
+        namespace: Annotated[str | None, Query(description="Only of this namespace.")] = None,
+        before: Annotated[
+            dt.date | None, Query(description="Only what last changed before this day.")
+        ] = None,
+        after: Annotated[
+            dt.date | None, Query(description="Only what last changed after this day began.")
+        ] = None,
+        limit: Limit = 10,
+    ) -> Response:
+        """Datasets and jobs whose names fit the text: exact matches before prefixes before fuzzy ones."""
+        kinds = KINDS if filter is None else (filter,)
+        until, since = _instant(before), _instant(after)
+
+        def read(question: QueryRequest) -> SearchResultList:
+            bounded = until is not None or since is not None
+            found = search(
+                question,
+                q.replace("%", " "),
+                kinds=kinds,
+                namespace=namespace,
+                enough=0 if bounded or sort is not None else limit,
+            )
+            hits = found.hits if bounded or sort is not None else found.hits[:limit]
+            results = [
+                result
+                for result in _results(question, hits)
+                if (until is None or result["updatedAt"] < until)
+                and (since is None or result["updatedAt"] > since)
+            ]
+            match sort:
+                case "name":
+                    results.sort(key=lambda result: (result["name"], result["namespace"], result["type"]))
+                case "updated_at":
+                    results.sort(key=lambda result: (result["updatedAt"], result["nodeId"]), reverse=True)
+                case None:
+                    pass
+            return {"totalCount": len(results[:limit]), "results": results[:limit]}
+
+        return await asking.answer(request, read)
+
+    return router

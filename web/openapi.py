@@ -1,0 +1,65 @@
+"""The description of all routes for machines, `/openapi.json`: what each takes and gives, refusals included."""
+
+from typing import Any, NotRequired
+
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from pydantic import TypeAdapter
+from typing_extensions import TypedDict
+
+
+class Problem(TypedDict):
+    """A refusal (RFC 9457). `code` is stable; members beside these name what it is about."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    code: str
+    retryable: NotRequired[bool]
+    pointer: NotRequired[str]
+
+
+_PROBLEM = {
+    "description": "A refusal; the status says of which kind, `code` which.",
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
+}
+#: What the framework would answer to parameters that do not fit; they get a problem like everything else.
+_FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of an operation: that of its function, which is unique."""
+    return route.name
+
+
+def describe(app: FastAPI) -> None:
+    """Let the application describe itself as it is: every operation may refuse, and takes a bearer token."""
+    made: dict[str, Any] = {}
+    framework = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if not made:
+            made.update(_completed(framework()))
+        return made
+
+    app.openapi = openapi  # type: ignore[method-assign]  # the framework's own way to change it
+
+
+def _completed(found: dict[str, Any]) -> dict[str, Any]:
+    components = found.setdefault("components", {})
+    schemas = components.setdefault("schemas", {})
+    for name in _FRAMEWORKS_OWN:
+        schemas.pop(name, None)
+    schemas["Problem"] = TypeAdapter(Problem).json_schema()
+    components["securitySchemes"] = {"bearer": {"type": "http", "scheme": "bearer"}}
+    # A server that only this machine reaches lets it read, and send events, without a token.
+    found["security"] = [{"bearer": []}, {}]
+    for operations in found["paths"].values():
+        for operation in operations.values():
+            for content in operation.get("requestBody", {}).get("content", {}).values():
+                # What a schema defines beside itself is found where all schemas are.
+                schemas.update(content["schema"].pop("$defs", {}))
+            operation["responses"].pop("422", None)
+            operation["responses"]["default"] = _PROBLEM
+    return found
