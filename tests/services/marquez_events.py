@@ -22,6 +22,7 @@ class MarquezEvents:
     events: list[dict[str, Any]]
     url: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
+    authorizations: list[str | None] = field(default_factory=list)
     #: Gives a status to refuse a request with, None where it is answered.
     refuse: Callable[[dict[str, str]], int | None] = lambda _query: None
 
@@ -49,6 +50,7 @@ def marquez_events(events: list[dict[str, Any]]) -> Iterator[MarquezEvents]:
             split = urlsplit(self.path)
             query = {name: values[-1] for name, values in parse_qs(split.query).items()}
             held.asked.append(query)
+            held.authorizations.append(self.headers["Authorization"])
             known = split.path == "/api/v1/events/lineage"
             status = (held.refuse(query) or 200) if known else 404
             body = json.dumps(held.page(query) if status == 200 else {"code": status}).encode()

@@ -1,0 +1,99 @@
+"""`headwater import marquez` against a server that is as loose as Marquez, and what it tells."""
+
+import datetime as dt
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.services.marquez_events import marquez_events
+from tests.support.command_line import CommandLine, clean_environment, running_process
+from tests.support.openlineage_events import run_event
+from tests.support.web import ledger
+
+T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def told(number: int, second: int, **members: Any) -> dict[str, Any]:
+    at = T0 + dt.timedelta(seconds=second)
+    return run_event(
+        run={"runId": f"00000000-0000-0000-0000-{number:012d}"}, eventTime=at.isoformat(), **members
+    )
+
+
+@pytest.fixture
+def headwater(database_url: str, tmp_path: Path) -> Iterator[CommandLine]:
+    """The command line of a machine that runs a server."""
+    environment = clean_environment(tmp_path, HEADWATER_DATABASE_URL=database_url)
+    with running_process(["serve", "--port", "0"], environment, tmp_path / "serve.log") as ready:
+        yield CommandLine(clean_environment(tmp_path, HEADWATER_URL=ready.split()[1]))
+
+
+def test_everything_is_taken_over_and_later_what_is_new(
+    headwater: CommandLine, database_url: str, tmp_path: Path
+) -> None:
+    events = [told(number, number // 5) for number in range(23)]
+    with marquez_events(events) as marquez:
+        first = headwater.done("import", "marquez", marquez.url, "--page", "4", "--json").json
+        assert (first["sent"], first["refused"], first["resumed"]) == (23, 0, False)
+        assert len(ledger(database_url)) == 23
+        # Marquez would leave out what lies after 2029.
+        assert all(query["before"] > "2030" for query in marquez.asked)
+
+        nothing = headwater.done("import", "marquez", f"{marquez.url}/api/v1", "--json").json
+        assert (nothing["sent"], nothing["resumed"]) == (0, True)
+
+        # What is new is found, also where it tells the instant at which the last import ended.
+        marquez.events += [told(100, 4), told(101, 9)]
+        later = headwater.done("import", "marquez", marquez.url)
+        assert later.out.startswith("sent 2 events, 0 refused")
+        assert "goes on at" in later.err
+
+        # What is told late for an instant long passed is found by beginning anew, and nothing comes twice.
+        marquez.events.append(told(102, 0))
+        assert headwater.done("import", "marquez", marquez.url, "--json").json["sent"] == 0
+        again = headwater.done("import", "marquez", marquez.url, "--again", "--json").json
+        assert again["sent"] == 26
+        since = headwater.done(
+            "import", "marquez", marquez.url, "--since", "2026-01-01T00:00:04Z", "--json"
+        ).json
+        assert since["sent"] == 5
+    assert len(ledger(database_url)) == 26
+    assert [file.suffix for file in (tmp_path / "data" / "imports").iterdir()] == [".json"]
+
+
+def test_what_the_server_refuses_is_told_and_the_rest_is_taken_over(
+    headwater: CommandLine, database_url: str
+) -> None:
+    wrong = {"eventTime": (T0 + dt.timedelta(seconds=1)).isoformat(), "run": {"runId": "x"}}
+    with marquez_events([told(0, 0), wrong, told(2, 2)]) as marquez:
+        said = headwater("import", "marquez", marquez.url)
+        assert (said.code, said.out.split(",")[:2]) == (2, ["sent 3 events", " 1 refused"])
+        assert "event of 2026-01-01T00:00:01+00:00: invalid-event: expected the job of the run" in said.err
+        as_json = headwater("import", "marquez", marquez.url, "--again", "--json")
+        assert (as_json.code, as_json.json["refusals"][0]["code"]) == (2, "invalid-event")
+    assert len(ledger(database_url)) == 2
+
+
+def test_each_fault_has_its_exit_code(headwater: CommandLine) -> None:
+    for arguments, code, words in (
+        (["ftp://nowhere"], 2, "expected the URL of a server"),
+        (["http://127.0.0.1:1", "--since", "soon"], 2, "expected an instant"),
+        (["http://127.0.0.1:1", "--page", "0"], 2, "--page"),
+    ):
+        said = headwater("import", "marquez", *arguments)
+        assert (said.code, words in said.err) == (code, True), said
+    with marquez_events([told(0, 0)]) as marquez:
+        for status, code in ((401, 3), (404, 1)):
+            marquez.refuse = lambda _query, status=status: status
+            assert headwater("import", "marquez", marquez.url).code == code
+        marquez.refuse = lambda _query: None
+        assert headwater("import", "marquez", marquez.url, "--url", "http://127.0.0.1:1").code == 4
+
+
+def test_a_token_for_the_source_is_shown_to_it(headwater: CommandLine) -> None:
+    with marquez_events([told(0, 0)]) as marquez:
+        with_token = headwater.with_environment(HEADWATER_IMPORT_TOKEN="of-the-source")
+        assert with_token.done("import", "marquez", marquez.url, "--json").json["sent"] == 1
+        assert set(marquez.authorizations) == {"Bearer of-the-source"}
