@@ -6,7 +6,7 @@ DEMO := examples/flights/.venv
 PIP := --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: test check lint types imports pytest install demo demo-environment bench clean
+.PHONY: test check lint types imports pytest install demo demo-environment bench secrets clean
 
 test: check pytest
 
@@ -46,6 +46,10 @@ pytest: install demo-environment
 # The flights of New York City through registered pipelines; ARGS=--once ends when every expected run has succeeded.
 demo: install demo-environment
 	$(BIN)/python examples/flights/demo.py $(ARGS)
+
+# At random, in deploy/secrets, for docker-compose.yml; what is there stays as it is.
+secrets:
+	@deploy/make-secrets
 
 bench: install
 	$(BIN)/python -m benchmarks $(ARGS)

@@ -1,7 +1,8 @@
 """What the build adds to the package: web/build.json, with the commit and the instant of the build.
 
 Everything else is declared in pyproject.toml. The instant is SOURCE_DATE_EPOCH where it is set, so that the same source
-and the same SOURCE_DATE_EPOCH make the same wheel.
+and the same SOURCE_DATE_EPOCH make the same wheel. SOURCE_COMMIT names the commit where the source comes without its
+repository, as in an image's build.
 """
 
 import datetime as dt
@@ -19,7 +20,9 @@ BUILD_FILE = Path("web") / "build.json"
 
 
 def commit() -> str | None:
-    """Return the commit of the source tree, None where it is no repository of its own."""
+    """Return SOURCE_COMMIT where it is set, else the commit of the source tree, None where it is no repository."""
+    if told := os.environ.get("SOURCE_COMMIT"):
+        return told
     if not (TREE / ".git").exists():
         return None
     command = ["git", "-C", str(TREE), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"]

@@ -76,7 +76,7 @@ class SecretFiles(PydanticBaseSettingsSource):
             return None, field_name, False
         if _found(variable) is not None:
             raise ConfigurationError(f"expected either {variable} or {variable}{FILE_SUFFIX}, found both")
-        return _read_secret(*named), field_name, False
+        return read_secret(*named), field_name, False
 
     def __call__(self) -> dict[str, Any]:
         """Return what files hold; raises `ConfigurationError`, of which `SecretUnavailable` is one."""
@@ -87,8 +87,11 @@ class SecretFiles(PydanticBaseSettingsSource):
         return {name: value for name, value in values.items() if value is not None}
 
 
-def _read_secret(variable: str, file: str) -> str:
-    """Return the file's text without the newline that ends it."""
+def read_secret(variable: str, file: str) -> str:
+    """Return the file's text without the newline that ends it; `variable` is what named the file.
+
+    Raises `SecretUnavailable`, which shows nothing of the file.
+    """
     try:
         with Path(file).open("rb") as stream:
             content = stream.read(LARGEST_SECRET + 1)

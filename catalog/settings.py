@@ -173,6 +173,11 @@ class Settings(FromEnvironment):
         return self.data_dir / "runs"
 
     @property
+    def worker_life_file(self) -> Path:
+        """File whose time says when a worker of this folder was alive last."""
+        return self.data_dir / "worker-alive"
+
+    @property
     def local_token_file(self) -> Path:
         """File (mode 0600) with the token that writes from this machine need."""
         return self.data_dir / "local-token"

@@ -15,6 +15,7 @@ import threading
 import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import procrastinate
@@ -51,6 +52,8 @@ OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.
 FIRST_OUTPUT_SWEEP_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 30
+#: How often a worker shows that it lives.
+LIFE_SECONDS = 5.0
 #: Connections that the job queue has at most, beside one for each queue that it listens on.
 JOB_POOL = 6
 LAUNCH_CONCURRENCY = 16
@@ -84,6 +87,8 @@ class WorkerParts:
     poll_seconds: float
     host_lost_seconds: float
     run_output_days: int
+    #: Its time says when the worker was alive last.
+    life_file: Path
 
 
 def worker_name() -> str:
@@ -198,12 +203,30 @@ async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
     for thread in threads:
         thread.start()
     ready()
+    life = asyncio.create_task(_show_life(parts.life_file))
     jobs = asyncio.create_task(_work(parts, stopping))
     await stopping.wait()
     await jobs
+    life.cancel()
     await parts.outbound.aclose()
     for thread in threads:
         await asyncio.to_thread(thread.join, 2.0)
+
+
+async def _show_life(file: Path) -> None:
+    """Touch the file again and again: a worker that waits for its database lives, one whose loop hangs does not."""
+    while True:
+        _touch(file)
+        await asyncio.sleep(LIFE_SECONDS)
+
+
+def _touch(file: Path) -> None:
+    # On the loop and not in a thread: threads may all wait for a silent database, and the worker lives all the same.
+    try:
+        file.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        file.touch()
+    except OSError as error:
+        log.warning("worker.life_not_shown", file=str(file), error=error.strerror)
 
 
 async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:

@@ -28,6 +28,7 @@ PREFIX = "hwt_"
 SECRET_BYTES = 32
 #: No secret is longer; anything longer is not even hashed.
 MAX_SECRET_CHARACTERS = 128
+SECRET = re.compile(rf"{PREFIX}[A-Za-z0-9_-]{{43,{MAX_SECRET_CHARACTERS - len(PREFIX)}}}")
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._@-]{0,63}")
 
 #: How old the remembered tokens may be, in seconds: a revoked token works no longer than this (plus one query).
@@ -90,11 +91,15 @@ class TokenStore:
 
     # -- making and ending
 
-    def create(self, name: str, role: Role, expires: dt.datetime | None = None) -> str:
+    def create(
+        self, name: str, role: Role, expires: dt.datetime | None = None, *, secret: str | None = None
+    ) -> str:
         """Return the secret of a new token, which is shown this once; `expires` has a time zone, None is never.
 
-        Raises `InvalidInput` for a bad name or a time that has passed, `Conflict` for a name that was ever used: facts
-        name their actor, and two actors may not share a name.
+        With a `secret` that was made elsewhere the token has that one; the same again changes nothing.
+
+        Raises `InvalidInput` for a bad name or secret or a time that has passed, `Conflict` for a name that was ever
+        used: facts name their actor, and two actors may not share a name.
         """
         if NAME.fullmatch(name) is None:
             message = f"expected a name of letters, digits, '.', '_', '@' and '-', at most 64, found {name!r}"
@@ -104,7 +109,14 @@ class TokenStore:
                 f"expected a time in the future with a time zone, found {expires.isoformat()}",
                 pointer="/expires",
             )
-        secret = PREFIX + secrets.token_urlsafe(SECRET_BYTES)
+        if secret is not None and SECRET.fullmatch(secret) is None:
+            # It is not repeated: it may be a secret of something else.
+            raise InvalidInput(
+                f"expected a secret of {PREFIX} and 43 to 124 random letters, digits, '_' and '-'"
+            )
+        if secret is not None and self._is_there(name, role, secret):
+            return secret
+        secret = secret or PREFIX + secrets.token_urlsafe(SECRET_BYTES)
         row = {"name": name, "role": role.value, "hash": digest(secret), "expires_at": expires}
         try:
             with translated_errors(), self._engine.begin() as connection:
@@ -116,6 +128,17 @@ class TokenStore:
             message = f"a token named {name!r} exists or existed: choose another name, such as {name}-2"
             raise Conflict(message, name=name) from error
         return secret
+
+    def _is_there(self, name: str, role: Role, secret: str) -> bool:
+        statement = sa.select(sa.func.count()).select_from(token_table)
+        same = (
+            token_table.c.name == name,
+            token_table.c.role == role.value,
+            token_table.c.hash == digest(secret),
+            token_table.c.revoked_at.is_(None),
+        )
+        with translated_errors(), self._engine.connect() as connection:
+            return bool(connection.execute(statement.where(*same)).scalar_one())
 
     def list(self) -> list[Token]:
         """Return every token that was ever made, the newest first."""

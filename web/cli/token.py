@@ -2,12 +2,14 @@
 
 import datetime as dt
 import re
+from pathlib import Path
 from typing import Annotated
 
 import typer
 from rich.text import Text
 
 from catalog.errors import InvalidInput
+from catalog.setting_sources import read_secret
 from web.access.permissions import ROLE_PERMISSIONS, Role
 from web.access.routes import token_members
 from web.access.tokens import TokenStore
@@ -51,15 +53,29 @@ def create(
     expires: Annotated[
         str | None, typer.Option(metavar="PERIOD", help="Such as 90d, 12h or an instant; default never.")
     ] = None,
+    secret_file: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="File with the secret to use: hwt_ and 43 or more random letters, digits, _ and -. The same again"
+            " changes nothing, and the secret is not printed.",
+        ),
+    ] = None,
     data_dir: DataDir = None,
     *,
     as_json: AsJson = False,
 ) -> None:
     """Create a token and print its secret, which nobody can show again."""
     log_to_stderr()
+    given = None if secret_file is None else read_secret("--secret-file", str(secret_file))
     ends = None if expires is None else expiry(expires, dt.datetime.now(dt.UTC))
     with database_engine(settings_of(data_dir), create=True) as engine:
-        secret = TokenStore(engine).create(name, role, ends)
+        secret = TokenStore(engine).create(name, role, ends, secret=given)
+    if given is not None:
+        if as_json:
+            print_json({"name": name, "role": role.value})
+        say(f"{name} has the secret of {secret_file}")
+        return
     if as_json:
         print_json({"name": name, "role": role.value, "token": secret})
         return
