@@ -41,7 +41,7 @@ imports: install
 	$(BIN)/lint-imports
 
 pytest: install demo-environment
-	$(BIN)/pytest -n 2 --dist loadgroup $(ARGS)
+	$(BIN)/pytest -n 2 $(ARGS)
 
 # The flights of New York City through registered pipelines; ARGS=--once ends when every expected run has succeeded.
 demo: install demo-environment

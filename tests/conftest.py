@@ -3,11 +3,13 @@
 import os
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
 import structlog
 from sqlalchemy import Engine
+from xdist.scheduler import LoadScopeScheduling
 
 from catalog.database import create_database_engine
 from catalog.migrations import migrate
@@ -20,7 +22,8 @@ hypothesis.settings.register_profile(
 hypothesis.settings.load_profile("suite")
 
 PROJECT = Path(__file__).parent.parent
-ACCEPTANCE = PROJECT / "tests" / "acceptance"
+#: Beginning of the ids of tests that start whole installations.
+ACCEPTANCE = "tests/acceptance/"
 DATA = Path(os.environ.get("HEADWATER_TEST_DATA", PROJECT.parent / "shared" / "data"))
 
 
@@ -39,37 +42,29 @@ def pytest_report_header() -> list[str]:
     return [f"{marker} tests are deselected: {reason}" for marker, reason in missing().items()]
 
 
-class Choosing:
-    """Deselects what cannot run here, and lets what starts whole installations run in one process of the suite."""
-
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(self, config: pytest.Config, items: list[pytest.Item]) -> None:
-        """Choose before others put the tests into groups.
-
-        Tests that start installations use both processors by themselves: two at once would time each other out.
-        """
-        for marker in missing():
-            deselected = [item for item in items if item.get_closest_marker(marker) is not None]
-            config.hook.pytest_deselected(items=deselected)
-            items[:] = [item for item in items if item.get_closest_marker(marker) is None]
-        for item in items:
-            if ACCEPTANCE in item.path.parents:
-                item.add_marker(pytest.mark.xdist_group("acceptance"))
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Deselect what cannot run here; begin with what takes longest, whoever shuffled before."""
+    for marker in missing():
+        deselected = [item for item in items if item.get_closest_marker(marker) is not None]
+        config.hook.pytest_deselected(items=deselected)
+        items[:] = [item for item in items if item.get_closest_marker(marker) is None]
+    items.sort(key=lambda item: not item.nodeid.startswith(ACCEPTANCE))
 
 
-class Ordering:
-    """Begins with what takes longest."""
+class Scheduling(LoadScopeScheduling):
+    """Gives each test to whichever process of the suite is free, but those that start installations to one of them.
 
-    @pytest.hookimpl(trylast=True)
-    def pytest_collection_modifyitems(self, items: list[pytest.Item]) -> None:
-        """Order after others have shuffled."""
-        items.sort(key=lambda item: ACCEPTANCE not in item.path.parents)
+    These use both processors by themselves: two at once would time each other out.
+    """
+
+    def _split_scope(self, nodeid: str) -> str:
+        return ACCEPTANCE if nodeid.startswith(ACCEPTANCE) else nodeid
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """Register both: one module can hold one hook of a name."""
-    config.pluginmanager.register(Choosing())
-    config.pluginmanager.register(Ordering())
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Scheduling:
+    """Return how tests are given to the processes of the suite."""
+    return Scheduling(config, log)
 
 
 @pytest.hookimpl(tryfirst=True)
