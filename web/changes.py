@@ -113,6 +113,10 @@ class ChangeLog(Generic[Change]):
                 else:
                     await news.wait()
 
+    async def end(self) -> int:
+        """Return the sequence of what happened last; raise `DatabaseUnavailable`."""
+        return await asyncio.to_thread(self._read_end)
+
     async def stop(self) -> None:
         """End reading."""
         task, self._task = self._task, None
@@ -126,7 +130,7 @@ class ChangeLog(Generic[Change]):
         """Read the log meanwhile."""
         async with self._starting:
             if self._task is None:
-                self._begin = self._end = await asyncio.to_thread(self._read_end)
+                self._begin = self._end = await self.end()
                 self._kept.clear()
                 self._task = asyncio.create_task(self._read(), name=f"read {self._name}")
             self._followers += 1
@@ -139,7 +143,7 @@ class ChangeLog(Generic[Change]):
 
     async def _checked(self, after: int) -> int:
         # Another server may have read further than this one has.
-        if after > self._end and after > (end := await asyncio.to_thread(self._read_end)):
+        if after > self._end and after > (end := await self.end()):
             raise InvalidInput(
                 f"expected `after` to be the cursor of something that was told, at most {end}, found {after}",
                 pointer="/after",
@@ -159,8 +163,10 @@ class ChangeLog(Generic[Change]):
                 if found:
                     self._keep(found)
                 if len(found) < PAGE:
+                    # Not `wait_for`, which may swallow that it was cancelled.
                     with contextlib.suppress(TimeoutError):
-                        await asyncio.wait_for(woken.wait(), POLL_SECONDS)
+                        async with asyncio.timeout(POLL_SECONDS):
+                            await woken.wait()
 
     def _keep(self, found: Sequence[Change]) -> None:
         for change in found:
@@ -203,6 +209,11 @@ class Changes:
     def __init__(self, engine: Engine, waiter: StateWaiter) -> None:
         self.runs: ChangeLog[RunMoved] = ChangeLog("runs", engine, waiter, RunMoved)
         self.versions: ChangeLog[VersionChanged] = ChangeLog("versions", engine, waiter, VersionChanged)
+
+    async def cursors(self) -> dict[str, int]:
+        """Return how far each log has come, by the field that tells of it; raise `DatabaseUnavailable`."""
+        runs, versions = await asyncio.gather(self.runs.end(), self.versions.end())
+        return {"pipelineRunChanged": runs, "versionAdded": versions}
 
     async def stop(self) -> None:
         """End reading."""

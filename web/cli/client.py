@@ -134,6 +134,7 @@ class Client:
 
     def __init__(self, url: httpx.URL, token: str | None) -> None:
         self.url = url
+        self.token = token
         headers = {"user-agent": f"headwater/{version('headwater')}", "accept": JSON}
         if token is not None:
             headers["authorization"] = f"Bearer {token}"

@@ -152,6 +152,17 @@ query PipelineRun($id: ID!) {
 """
 )
 
+WATCH: Final = """
+subscription Watch($pipeline: String, $states: [PipelineRunState!], $after: Long) {
+  pipelineRunChanged(pipeline: $pipeline, states: $states, after: $after) {
+    cursor
+    position
+    transition { fromState toState attempt at actor reason }
+    pipelineRun { id pipelineName number }
+  }
+}
+"""
+
 RUN_STATE: Final = (
     _RUN
     + """

@@ -1,4 +1,4 @@
-"""`headwater runs`: list, show, cancel and retry."""
+"""`headwater runs`: list, show, watch, cancel and retry."""
 
 import datetime as dt
 import secrets
@@ -16,6 +16,7 @@ from web.cli.queries import CANCEL, RETRY, RUN, RUNS
 from web.cli.run_names import run_id
 from web.cli.run_parts import COLUMNS, Run, heading, row, took, waited
 from web.cli.text import brief, duration, instant, seconds_between
+from web.cli.watch import watch_runs
 
 runs = group("List, show, cancel and retry runs; read their logs.")
 
@@ -172,6 +173,7 @@ def _print_attempts(run: Run) -> None:
 
 
 runs.command("logs")(run_logs)
+runs.command("watch")(watch_runs)
 
 
 @runs.command("cancel")

@@ -63,7 +63,7 @@ def graphql_router(services: WebServices) -> APIRouter:
     )
 
     subscriptions = Subscriptions(service, services.readers, services.changes)
-    sockets = GraphQLSockets(service, subscriptions)
+    sockets = GraphQLSockets(service, subscriptions, services.changes)
 
     @asynccontextmanager
     async def lifespan(_app: Any) -> AsyncIterator[None]:

@@ -16,6 +16,7 @@ import structlog
 from starlette.websockets import WebSocket, WebSocketDisconnect, WebSocketState
 from strawberry.exceptions import ConnectionRejectionError
 from strawberry.http.async_base_view import AsyncWebSocketAdapter
+from strawberry.http.exceptions import WebSocketDisconnected
 from strawberry.subscriptions.protocols.graphql_transport_ws.handlers import (
     BaseGraphQLTransportWSHandler,
     Operation,
@@ -53,6 +54,10 @@ TRY_AGAIN_LATER = 1013
 
 #: Gives the JSON of answers: one of a question, one after another of a subscription.
 Answering = Callable[[Question, Callable[[Permission], Principal]], AsyncGenerator[bytes, None]]
+#: Says where each field that can be followed is now.
+Cursors = Callable[[], Awaitable[dict[str, int]]]
+#: Ends the connection, with a code and a reason.
+Ending = Callable[[int, str], None]
 Authenticate = Callable[[Mapping[bytes, bytes]], Awaitable[Principal | None]]
 
 
@@ -88,19 +93,34 @@ class _Connection:
 class _Admission:
     """Lets those in who may read."""
 
+    def __init__(self, cursors: Cursors, end: Ending) -> None:
+        self._cursors = cursors
+        self._end = end
+
     async def on_ws_connect(self, context: _Connection) -> dict[str, object]:
-        """Return what is acknowledged; raise `ConnectionRejectionError`."""
+        """Return where the logs are now, so that a break before anything was told loses nothing.
+
+        Raises `ConnectionRejectionError`.
+        """
         try:
             await context.identify()
         except (Unauthenticated, Forbidden) as error:
             raise ConnectionRejectionError from error
-        return {}
+        except HeadwaterError as error:
+            # Nobody can say who it is: that is no refusal.
+            self._end(TRY_AGAIN_LATER, error.code)
+            await asyncio.Event().wait()
+        try:
+            return {"cursors": await self._cursors()}
+        except HeadwaterError:
+            # Who subscribes now waits for the database anyway.
+            return {}
 
 
 class _Messages(AsyncWebSocketAdapter):
     """Messages of one websocket."""
 
-    def __init__(self, websocket: WebSocket, end: Callable[[int, str], None]) -> None:
+    def __init__(self, websocket: WebSocket, end: Ending) -> None:
         super().__init__(cast("Any", None))
         self._websocket = websocket
         self._end = end
@@ -121,22 +141,24 @@ class _Messages(AsyncWebSocketAdapter):
             yield message
 
     async def send_json(self, message: Mapping[str, object]) -> None:
-        """Send a message; the connection ends where nobody takes it."""
+        """Send a message; raise `WebSocketDisconnected` where nobody takes it, which is the connection's end."""
         text = orjson.dumps(message, default=str).decode()
         try:
-            await asyncio.wait_for(self._send(text), SEND_SECONDS)
-        except TimeoutError:
+            # Not `wait_for`, which may swallow that it was cancelled.
+            async with asyncio.timeout(SEND_SECONDS):
+                await self._websocket.send_text(text)
+        except TimeoutError as error:
             self._end(SLOW_READER, "slow-reader: nothing was read for too long; go on with `after`")
+            raise WebSocketDisconnected from error
+        except (WebSocketDisconnect, RuntimeError) as error:
+            # Starlette says so of a websocket that is closed.
+            raise WebSocketDisconnected from error
 
     async def close(self, code: int, reason: str) -> None:
         """Close the websocket, unless it is closed."""
         # Whoever is gone needs no farewell.
         with contextlib.suppress(WebSocketDisconnect, RuntimeError):
             await self._websocket.close(code, reason)
-
-    async def _send(self, text: str) -> None:
-        with contextlib.suppress(WebSocketDisconnect, RuntimeError):
-            await self._websocket.send_text(text)
 
 
 class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
@@ -154,6 +176,8 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
                         {"id": operation.id, "type": "next", "payload": cast("Any", orjson.Fragment(body))}
                     )
             await operation.send_operation_message({"id": operation.id, "type": "complete"})
+        except WebSocketDisconnected:
+            self.operations.pop(operation.id, None)
         except RefusedError as refused:
             await self._fail(operation, told(refused.errors))
         except HeadwaterError as error:
@@ -163,17 +187,19 @@ class _Handler(BaseGraphQLTransportWSHandler[Any, None]):
             await self._fail(operation, [told_alone(HeadwaterError("something went wrong in Headwater"))])
 
     async def _fail(self, operation: "Operation[Any, None]", errors: list[dict[str, Any]]) -> None:
-        await operation.send_operation_message(
-            {"id": operation.id, "type": "error", "payload": cast("Any", errors)}
-        )
+        with contextlib.suppress(WebSocketDisconnected):
+            await operation.send_operation_message(
+                {"id": operation.id, "type": "error", "payload": cast("Any", errors)}
+            )
 
 
 class GraphQLSocket:
     """One websocket from its acceptance to its end."""
 
-    def __init__(self, websocket: WebSocket, answering: Answering) -> None:
+    def __init__(self, websocket: WebSocket, answering: Answering, cursors: Cursors) -> None:
         self._websocket = websocket
         self._answering = answering
+        self._cursors = cursors
         self._over = asyncio.Event()
         self._farewell: tuple[int, str] | None = None
 
@@ -187,7 +213,7 @@ class GraphQLSocket:
         connection = _Connection(self._websocket)
         messages = _Messages(self._websocket, self._end)
         handler = _Handler(
-            view=cast("Any", _Admission()),
+            view=cast("Any", _Admission(self._cursors, self._end)),
             websocket=messages,
             context=connection,
             root_value=None,
@@ -205,7 +231,8 @@ class GraphQLSocket:
             await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
             if self._farewell is not None:
                 with contextlib.suppress(TimeoutError):
-                    await asyncio.wait_for(messages.close(*self._farewell), FAREWELL_SECONDS)
+                    async with asyncio.timeout(FAREWELL_SECONDS):
+                        await messages.close(*self._farewell)
         finally:
             for task in tasks:
                 task.cancel()
@@ -231,7 +258,8 @@ class GraphQLSocket:
             except HeadwaterError:
                 # Nobody can say just now; whatever is told needs the database too.
                 continue
-            await handler.send_message({"type": "ping"})
+            with contextlib.suppress(WebSocketDisconnected):
+                await handler.send_message({"type": "ping"})
 
 
 def _message(text: object) -> dict[str, Any] | None:

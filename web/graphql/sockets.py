@@ -6,6 +6,7 @@ from contextlib import aclosing
 from starlette.websockets import WebSocket
 
 from catalog.errors import ServerBusy
+from web.changes import Changes
 from web.graphql.execution import GraphQLService, Question
 from web.graphql.readers import Authorise
 from web.graphql.socket import GraphQLSocket
@@ -19,9 +20,10 @@ MOST_SOCKETS = 200
 class GraphQLSockets:
     """Serves websockets; used on the event loop."""
 
-    def __init__(self, service: GraphQLService, subscriptions: Subscriptions) -> None:
+    def __init__(self, service: GraphQLService, subscriptions: Subscriptions, changes: Changes) -> None:
         self._service = service
         self._subscriptions = subscriptions
+        self._changes = changes
         self._open = 0
 
     async def serve(self, websocket: WebSocket) -> None:
@@ -31,7 +33,7 @@ class GraphQLSockets:
             return
         self._open += 1
         try:
-            await GraphQLSocket(websocket, self._answers).serve()
+            await GraphQLSocket(websocket, self._answers, self._changes.cursors).serve()
         finally:
             self._open -= 1
 

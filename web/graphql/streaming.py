@@ -26,6 +26,8 @@ from web.graphql.request import QueryRequest
 from web.graphql.schema import GRAPHQL_SCHEMA
 from web.graphql.subscribing import SubscribeRequest
 
+#: Answers that wait to be sent, in bytes; one more may be there.
+ENOUGH_BYTES = 256 * 1024
 #: How long a batch waits for a database that is away, or a server that is busy, in seconds.
 AGAIN_SECONDS = 0.5
 
@@ -48,26 +50,25 @@ class Subscriptions:
         context = SubscribeRequest(self._changes, self._readers, authorise)
         async with contextlib.aclosing(await _source(read, question, context)) as source:
             async for batch in source:
-                for body in await self._told(read, question, batch, authorise):
-                    yield body
+                while batch:
+                    bodies = await self._told(read, question, batch, authorise)
+                    for body in bodies:
+                        yield body
+                    batch = batch[len(bodies) :]  # noqa: PLW2901 - what is left of it
 
     async def _told(
         self, read: ReadDocument, question: Question, batch: Sequence[Record], authorise: Authorise
     ) -> list[bytes]:
-        """Return the answers for a batch; nothing of it is lost while the database is away."""
-        work = functools.partial(_tell, read, question, batch)
+        """Return the answers for the first of a batch; nothing of it is lost while the database is away."""
         while True:
             try:
-                return await self._readers.read(work, authorise)
+                return await self._readers.read(functools.partial(_tell, read, question, batch), authorise)
             except (DatabaseUnavailable, ServerBusy):
                 await asyncio.sleep(AGAIN_SECONDS)
             except QueryTimedOut:
                 if len(batch) == 1:
                     raise
-                break
-        half = len(batch) // 2
-        parts = [batch[:half], batch[half:]]
-        return [body for part in parts for body in await self._told(read, question, part, authorise)]
+                batch = batch[: len(batch) // 2]
 
 
 async def _source(
@@ -94,9 +95,16 @@ async def _source(
 def _tell(
     read: ReadDocument, question: Question, batch: Sequence[Record], request: QueryRequest
 ) -> list[bytes]:
-    """Return an answer for each record; runs in a worker thread."""
+    """Return an answer for each record, until there is enough to be sent; runs in a worker thread."""
     in_cohort(request, batch)
-    return [_body(read, question, record, request) for record in batch]
+    bodies: list[bytes] = []
+    size = 0
+    for record in batch:
+        bodies.append(_body(read, question, record, request))
+        size += len(bodies[-1])
+        if size > ENOUGH_BYTES:
+            break
+    return bodies
 
 
 def _body(read: ReadDocument, question: Question, record: Record, request: QueryRequest) -> bytes:

@@ -85,7 +85,10 @@ def _finding(names: Sequence[tuple[str, str]]) -> Callable[[QueryRequest], uuid.
 
 @object_type
 class Subscription:
-    """What can be followed, over a websocket with the protocol graphql-transport-ws."""
+    """What can be followed, over a websocket with the protocol graphql-transport-ws.
+
+    `connection_ack` tells where each field is now (`cursors`): who subscribes `after` that misses nothing of a break.
+    """
 
     pipeline_run_changed = subscription_field(_pipeline_run_changed, PipelineRunChange)
     version_added = subscription_field(_version_added, VersionAdded)

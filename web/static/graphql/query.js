@@ -1,7 +1,10 @@
 "use strict";
 
 const element = (id) => document.getElementById(id);
+// Answers of a subscription that are shown, the newest first.
+const SHOWN = 200;
 let asking = null;
+let following = null;
 
 async function ask(query, variables, operationName, signal) {
   const headers = { "Content-Type": "application/json" };
@@ -16,7 +19,61 @@ function say(text, failed) {
   element("status").className = failed ? "failed" : "quiet";
 }
 
+function isSubscription(query, operation) {
+  const text = query.replace(/#.*$/gm, "");
+  const name = operation.replace(/\W/g, "");
+  return (name ? new RegExp(`(^|})\\s*subscription\\s+${name}\\b`) : /(^|})\s*subscription\b/).test(text);
+}
+
+function follow(query, variables, operationName) {
+  const scheme = location.protocol.endsWith("s:") ? "wss" : "ws";
+  const socket = new WebSocket(`${scheme}://${location.host}/graphql`, "graphql-transport-ws");
+  const send = (message) => socket.send(JSON.stringify(message));
+  const answers = [];
+  let count = 0;
+  let failure = "";
+  following = socket;
+  element("run").textContent = "Stop";
+  element("answer").textContent = "";
+  say("Opening …", false);
+  socket.addEventListener("open", () => {
+    const token = element("token").value.trim();
+    send({ type: "connection_init", payload: token ? { Authorization: `Bearer ${token}` } : {} });
+  });
+  socket.addEventListener("message", (event) => {
+    const message = JSON.parse(event.data);
+    if (message.type === "connection_ack") {
+      send({ type: "subscribe", id: "1", payload: { query, variables, operationName: operationName || null } });
+      say("Following; nothing has happened yet.", false);
+    } else if (message.type === "ping") {
+      send({ type: "pong" });
+    } else if (message.type === "next") {
+      count += 1;
+      answers.unshift(JSON.stringify(message.payload, null, 2));
+      answers.length = Math.min(answers.length, SHOWN);
+      element("answer").textContent = answers.join("\n");
+      say(`Following: ${count} so far, the newest first.`, false);
+    } else if (message.type === "error") {
+      failure = "With errors.";
+      element("answer").textContent = JSON.stringify({ errors: message.payload }, null, 2);
+      socket.close(1000);
+    } else if (message.type === "complete") {
+      socket.close(1000);
+    }
+  });
+  socket.addEventListener("close", (event) => {
+    following = null;
+    element("run").textContent = "Run";
+    const orderly = event.code === 1000 || event.code === 1005;
+    say(failure || (orderly ? `Stopped after ${count}.` : `The connection ended (${event.code} ${event.reason}).`), Boolean(failure) || !orderly);
+  });
+}
+
 async function run() {
+  if (following) {
+    following.close(1000);
+    return;
+  }
   let variables = {};
   const text = element("variables").value.trim();
   try {
@@ -27,13 +84,18 @@ async function run() {
     return;
   }
   if (asking) asking.abort();
+  const operation = element("operation").value.trim();
+  if (isSubscription(element("query").value, operation)) {
+    follow(element("query").value, variables, operation);
+    return;
+  }
   const controller = new AbortController();
   asking = controller;
   element("run").disabled = true;
   say("Asking …", false);
   const started = performance.now();
   try {
-    const response = await ask(element("query").value, variables, element("operation").value.trim(), controller.signal);
+    const response = await ask(element("query").value, variables, operation, controller.signal);
     const answer = await response.text();
     const took = Math.round(performance.now() - started);
     let failed = !response.ok;
@@ -108,8 +170,8 @@ async function readSchema() {
     const response = await ask(query, {}, null);
     const answer = await response.json();
     const types = answer.data.__schema.types.filter((type) => !type.name.startsWith("__"));
-    const first = { Query: 0, Mutation: 1 };
-    const rank = (type) => first[type.name] ?? 2;
+    const first = { Query: 0, Mutation: 1, Subscription: 2 };
+    const rank = (type) => first[type.name] ?? 3;
     types.sort((one, other) => rank(one) - rank(other) || one.name.localeCompare(other.name));
     for (const type of types) element("type").append(new Option(type.name, type.name));
     element("type").addEventListener("change", () => showType(types[element("type").selectedIndex]));
