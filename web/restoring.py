@@ -134,9 +134,9 @@ def _compare(raw: "psycopg.Connection[Any]", archive: Archive) -> None:
 
 def _begin_graph(raw: "psycopg.Connection[Any]") -> None:
     """Let the graph's follower begin at the beginning of its log: the archive has no graph."""
-    raw.execute("DELETE FROM follower WHERE name NOT IN ('state', 'graph')")
+    raw.execute("DELETE FROM follower WHERE name = 'graph rebuild'")
     raw.execute("UPDATE follower SET position = 0, processed = 0 WHERE name = 'graph'")
-    raw.execute("DELETE FROM parked WHERE follower <> 'state'")
+    raw.execute("DELETE FROM parked WHERE follower IN ('graph', 'graph rebuild')")
 
 
 def _doubt_claims(raw: "psycopg.Connection[Any]") -> None:

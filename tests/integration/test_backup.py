@@ -103,6 +103,9 @@ def test_what_was_not_going_on_is_restored_to_the_row(
     with connect(empty_url) as connection:
         for table in sorted(set(archived_tables()) - {"fact", "fact_digest", "command_result", "follower"}):
             assert rows_of(connection, table) == rows_of(lived.connection, table), table
+        # Whoever follows is there again; nobody would make a follower's row anew.
+        followers = "SELECT name FROM follower ORDER BY name"
+        assert connection.execute(followers).fetchall() == lived.connection.execute(followers).fetchall()
         # The ledger has one fact more, which tells of it.
         told = connection.execute(
             "SELECT kind, actor FROM fact WHERE position = %s", (done.position,)
