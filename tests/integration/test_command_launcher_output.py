@@ -112,11 +112,11 @@ def test_a_tiny_bound_holds_too(tmp_path: Path, output_bytes: int) -> None:
 
 
 def test_a_daemon_that_holds_the_output_does_not_hold_up_the_end(launcher: CommandLauncher) -> None:
-    attempt = make_attempt("sh", "-c", "(sleep 0.8; echo late) & echo early; exit 3")
+    attempt = make_attempt("sh", "-c", "(sleep 5; echo late) & echo early; exit 3")
     begun = time.monotonic()
     launcher.start(attempt)
     outcome = asyncio.run(launcher.wait(attempt.run_id, 1, 20))
-    assert time.monotonic() - begun < 0.7
+    assert time.monotonic() - begun < 4
     assert isinstance(outcome, Exited)
     assert outcome.code == 3
     assert launcher.output(attempt.run_id, 1).head == b"early\n"
