@@ -103,7 +103,9 @@ def test_a_deleted_pipeline_is_counted_nowhere(database_url: str, tmp_path: Path
         shown = re.search(r"<dt>Pipelines</dt><dd>(\d+)</dd>", page)
         assert shown is not None
         findings = {found.check: found.found for found in diagnose(ask.web.services.settings, database_url)}
-        found = re.search(r"(\d+) pipelines are registered|no (pipeline) is registered", findings["launches"])
+        found = re.search(
+            r"(\d+) pipelines run commands|no (pipeline) that runs commands", findings["launches"]
+        )
         assert found is not None, findings["launches"]
         data = await ask.data("{ status { counts { pipelines } } pipelines { totalCount nodes { name } } }")
         return {

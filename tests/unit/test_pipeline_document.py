@@ -355,7 +355,7 @@ def test_a_condition_has_at_most_a_thousand_datasets() -> None:
         ({}, "expected a field 'apiVersion', found none"),
         (
             {"apiVersion": "v3.1.0", "kind": "DataContract"},
-            "(headwater/v1 Pipeline or headwater/v1 VersionScope), found v3.1.0 DataContract",
+            "(headwater/v1 Pipeline or headwater/v1 VersionScope or headwater/v1 Webhook), found v3.1.0 DataContract",
         ),
         (SMALLEST | {"kind": "pipeline"}, "did you mean headwater/v1 Pipeline?"),
         (SMALLEST | {"kind": ["Pipeline"]}, "expected a known kind"),
