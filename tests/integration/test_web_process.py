@@ -1,6 +1,7 @@
 """The web server as a process on a real port: start, end, what a socket can do to it."""
 
 import asyncio
+import os
 import signal
 import socket
 import threading
@@ -101,7 +102,9 @@ def test_requests_that_hang_do_not_hold_up_the_end(server: WebProcess, database_
 def test_a_port_that_is_taken_names_who_has_it(tmp_path: Path) -> None:
     with bind(Settings(data_dir=tmp_path, port=0)) as taken:
         port = taken.getsockname()[1]
-        with pytest.raises(ConfigurationError, match=rf"port {port} is in use by process \d+ \(.*pytest"):
+        with pytest.raises(
+            ConfigurationError, match=rf"port {port} is in use by process {os.getpid()} \(.*python"
+        ):
             bind(Settings(data_dir=tmp_path, port=port))
 
 
