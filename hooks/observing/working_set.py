@@ -50,7 +50,8 @@ class WorkingSet:
         self.dataset_facets.load(names.described_datasets)
         self.job_facets.load(names.described_jobs)
         self.datasets.load(names.datasets)
-        self.jobs.load(names.jobs)
+        # A run that the batch goes on with may have told of a job that the batch does not name.
+        self.jobs.load(names.jobs | self.runs.jobs())
         self.aliases.load(pairs=names.aliased, classes=names.datasets)
         self.renames.load(names.renamed)
 

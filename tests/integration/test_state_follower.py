@@ -1,5 +1,6 @@
 """From facts to due runs, in the database, without processes."""
 
+import datetime as dt
 import uuid
 from collections.abc import Iterator
 
@@ -48,6 +49,22 @@ def test_a_completed_run_makes_a_version_and_starts_the_pipeline_that_reads_it(
     ]
     assert connection.execute("SELECT verdict FROM decision").fetchall() == [("start",)]
     assert T0 is not None
+
+
+@pytest.mark.parametrize("minutes", [1, -1])
+def test_a_run_known_from_before_that_tells_of_another_job(
+    connection: psycopg.Connection, minutes: int
+) -> None:
+    run = uuid.uuid4()
+    append(connection, [fact_of_event(run_event(run, job="one", inputs=["raw"]))])
+    follow(connection)
+    other = run_event(run, "OTHER", job="two", outputs=["made"], at=T0 + dt.timedelta(minutes=minutes))
+    append(connection, [fact_of_event(other)])
+    # What another process read and remembered is gone.
+    follow(connection)
+    assert parked(connection) == []
+    shapes = connection.execute("SELECT name FROM job WHERE shape_hash IS NOT NULL").fetchall()
+    assert shapes == [("two" if minutes > 0 else "one",)]
 
 
 def test_an_append_makes_the_partition_that_it_needs(connection: psycopg.Connection) -> None:

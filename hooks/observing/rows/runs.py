@@ -64,6 +64,10 @@ class Runs:
         """Return the digests of what the runs that were read say of columns."""
         return {digest for run in self._known.values() for digest in run.merged.column_digests}
 
+    def jobs(self) -> set[uuid.UUID]:
+        """Return the jobs of the runs that were read."""
+        return {run.job_id for run in self._known.values()}
+
     def get(self, run_id: uuid.UUID) -> RunRow | None:
         """Return the run where it was read or is of this batch."""
         return self._known.get(run_id)
