@@ -12,6 +12,7 @@ from rich.table import Table
 from benchmarks.crash import measure_crash
 from benchmarks.ingest import measure_ingest
 from benchmarks.lineage import measure_lineage
+from benchmarks.marquez_reads import measure_marquez_reads
 from benchmarks.report import write_page
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
@@ -23,6 +24,7 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "burst": measure_burst,
     "ingest": measure_ingest,
     "lineage": measure_lineage,
+    "marquez-reads": measure_marquez_reads,
     "startup": measure_startup,
 }
 

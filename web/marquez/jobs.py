@@ -31,7 +31,7 @@ LATEST_RUNS = 10
 def updated_at(standing: JobStanding) -> dt.datetime:
     """Return when something of the job was last heard."""
     instants = (standing.shape_at, standing.started_at, standing.ended_at)
-    return max(standing.first_seen_at, *(instant for instant in instants if instant is not None))
+    return max([standing.first_seen_at, *(instant for instant in instants if instant is not None)])
 
 
 def current_version(key: JobKey, standing: JobStanding, datasets: JobDatasets) -> NamedVersion | None:

@@ -1,6 +1,7 @@
 """How Headwater's records are called in Marquez's answers: states, types, versions of jobs and schemas."""
 
 import datetime as dt
+import functools
 import uuid
 from collections.abc import Iterable, Sequence
 from hashlib import blake2b
@@ -77,6 +78,7 @@ def dataset_type(namespace: str, told: Described) -> DatasetTypeName:
     return "STREAM" if _scheme(namespace) in STREAM_SCHEMES else "DB_TABLE"
 
 
+@functools.lru_cache(maxsize=1024)
 def _scheme(namespace: str) -> str | None:
     try:
         return urlsplit(namespace).scheme or None
@@ -97,7 +99,7 @@ def facets(records: Sequence[FacetRecord]) -> Facets:
 
 def tags(told: Described) -> list[str]:
     """Return the tags of a thing, not those of its columns, each once and in order."""
-    return sorted({tag.key for tag in told.tags if tag.field is None})
+    return sorted({tag.key for tag in told.tags if tag.field is None}) if told.tags else []
 
 
 def fields(columns: Sequence[FieldRecord], above: str = "") -> list[Field]:

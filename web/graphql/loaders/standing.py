@@ -35,6 +35,8 @@ class JobStanding(NamedTuple):
     id: uuid.UUID
     first_seen_at: dt.datetime
     shape_at: dt.datetime | None
+    #: The run, or the JobEvent, that told the shape.
+    shape_tiebreak: uuid.UUID | None
     shape_hash: bytes | None
     run_id: uuid.UUID | None
     run_state: str | None

@@ -1,7 +1,7 @@
 -- name: datasets
 -- The newest version with columns is looked for only where the current one has none.
 SELECT asked.id, d.first_seen_at, v.id, v.time, v.lifecycle, coalesce(v.schema_hash, s.schema_hash),
-       EXISTS (SELECT FROM dataset_facet f WHERE f.dataset_id = asked.id AND f.facets ?| %(describing)s::text[])
+       coalesce((SELECT f.facets ?| %(describing)s::text[] FROM dataset_facet f WHERE f.dataset_id = asked.id), false)
 FROM unnest(%(ids)b::uuid[]) AS asked (id)
 JOIN dataset d ON d.id = asked.id
 LEFT JOIN LATERAL (
@@ -18,8 +18,8 @@ LEFT JOIN LATERAL (
 ) AS s ON true
 
 -- name: jobs
-SELECT asked.id, j.first_seen_at, j.shape_at, j.shape_hash, r.id, r.state, r.started_at, r.ended_at, p.id, p.name,
-       EXISTS (SELECT FROM job_facet f WHERE f.job_id = asked.id AND f.facets ?| %(describing)s::text[])
+SELECT asked.id, j.first_seen_at, j.shape_at, j.shape_tiebreak, j.shape_hash, r.id, r.state, r.started_at, r.ended_at, p.id, p.name,
+       coalesce((SELECT f.facets ?| %(describing)s::text[] FROM job_facet f WHERE f.job_id = asked.id), false)
 FROM unnest(%(ids)b::uuid[]) AS asked (id)
 JOIN job j ON j.id = asked.id
 LEFT JOIN LATERAL (
