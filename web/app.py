@@ -23,7 +23,7 @@ from web.health import VERSION, health_router, read_readiness
 from web.ingest.body import BodyBudget
 from web.ingest.routes import ingest_router
 from web.log_level import LogLevelStore, log_level_router
-from web.marquez.router import marquez_router
+from web.marquez.router import PREFIX, marquez_router
 from web.metrics import StandingCollector, WebMetrics, metrics_router, read_standing
 from web.openapi import describe, operation_id
 from web.problems import on_headwater_error, on_http_exception, on_unexpected_error, on_validation_error
@@ -108,6 +108,6 @@ def _add_routes(app: FastAPI, services: WebServices, probes: ThreadPoolExecutor)
     standing = Probe(services.conninfo, read_standing, seconds=STANDING_SECONDS, executor=probes)
     app.include_router(metrics_router(metrics, collector, standing))
     app.include_router(graphql_router(services))
-    app.include_router(marquez_router(services))
+    app.include_router(marquez_router(services), prefix=PREFIX)
     contents = Probe(services.conninfo, read_contents, seconds=CONTENTS_SECONDS, executor=probes)
     app.include_router(start_page_router(contents))

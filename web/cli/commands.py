@@ -3,7 +3,9 @@
 `headwater --help` shows this table and loads nothing of it, and a client never loads what only the server needs.
 """
 
-from collections.abc import Callable
+import gc
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib import import_module
 from typing import Any, Final
@@ -15,6 +17,16 @@ SERVER = "Server"
 DECLARING = "Pipelines"
 ASKING = "Questions"
 ADMINISTRATION = "Administration"
+
+
+@contextmanager
+def _no_collections() -> Iterator[None]:
+    # What an import makes stays; looking through it again and again is a sixth of the time that the server's takes.
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.enable()
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +41,8 @@ class CommandEntry:
 
     def load(self) -> Any:
         """Return the command itself; its module is imported now."""
-        found: typer.Typer | Callable[..., None] = getattr(import_module(self.module), self.attribute)
+        with _no_collections():
+            found: typer.Typer | Callable[..., None] = getattr(import_module(self.module), self.attribute)
         if isinstance(found, typer.Typer):
             loaded = typer.main.get_group(found)
         else:

@@ -1,6 +1,5 @@
 """The commands that run Headwater itself: `up`, and its parts `serve`, `worker` and `migrate`."""
 
-import gc
 import shlex
 import shutil
 import sys
@@ -139,9 +138,6 @@ def run_up(
         ),
         ChildProcess("worker", lambda: _work(settings, url, lambda: None)),
     ]
-    # What is loaded so far is shared with the children; unfrozen, the collector would touch and so copy it.
-    gc.collect()
-    gc.freeze()
     code = Supervisor(children, database=database).run()
     if stop_runs:
         _stop_runs(settings)

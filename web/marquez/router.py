@@ -1,4 +1,4 @@
-"""All routes of Marquez's read API, below `/api/v1`."""
+"""All routes of Marquez's read API."""
 
 from fastapi import APIRouter
 
@@ -15,12 +15,15 @@ from web.marquez.search import search_router
 from web.marquez.stats import stats_router
 from web.marquez.tags import tag_router
 
+#: Given where they are included: what has a prefix is worked out at the first request, not at start.
+PREFIX = "/api/v1"
+
 
 def marquez_router(services: WebServices) -> APIRouter:
-    """Return the routes."""
+    """Return the routes; their place is below `PREFIX`."""
     asking = Asking(services.readers, services.waiter, services.settings)
     contents = Contents()
-    router = APIRouter(prefix="/api/v1")
+    router = APIRouter()
     for part in (
         namespace_router(asking),
         dataset_router(asking),
