@@ -172,6 +172,12 @@ class Unavailable(HeadwaterError):
     retryable = True
 
 
+class NotUnderstood(Unavailable):
+    """This is of a newer release than the one that was asked; a process of the newer release can do it."""
+
+    code = "not-understood"
+
+
 class DatabaseUnavailable(Unavailable):
     """The database does not answer; send the request again later."""
 
@@ -250,6 +256,12 @@ class SecretUnavailable(ConfigurationError):
     """A secret that is named cannot be read here."""
 
     code = "secret-unavailable"
+
+
+class SchemaTooNew(ConfigurationError):
+    """A newer release has changed the database so that this one must not use it any more."""
+
+    code = "schema-too-new"
 
 
 class DatabaseVersionMismatch(ConfigurationError):

@@ -6,6 +6,7 @@ from typing import assert_never
 import orjson
 
 from catalog.facts import FactKind, natural_digest
+from catalog.forms import understood
 from catalog.ledger import Fact
 from catalog.openlineage.canonical import canonical_form, digest_of, parse_json
 
@@ -14,9 +15,9 @@ def expected_digest(fact: Fact) -> bytes | None:
     """Return the digest that the body, kind and run of the fact make; None where an idempotency key made it.
 
     Commands are told apart by a key that is not kept. Raises `HeadwaterError`, `ValueError`, `TypeError` or
-    `LookupError` for a body that is not of its kind.
+    `LookupError` for a body that is not of its kind, `NotUnderstood` for a kind of a newer release.
     """
-    kind = FactKind(fact.kind)
+    kind = understood(FactKind, fact.kind)
     match kind:
         case FactKind.OPENLINEAGE_RUN | FactKind.OPENLINEAGE_DATASET | FactKind.OPENLINEAGE_JOB:
             return digest_of(canonical_form(parse_json(fact.body)))

@@ -15,6 +15,7 @@ import orjson
 from catalog.errors import InvalidInput
 from catalog.keys import DatasetKey
 from catalog.ledger import NewFact
+from catalog.migrations import HEAD
 
 
 class FactKind(StrEnum):
@@ -95,7 +96,9 @@ def command(
 ) -> NewFact:
     """Return a command as a fact; without an idempotency key each is a command of its own."""
     digest = natural_digest(kind, key if key is not None else uuid.uuid4().hex)
-    return NewFact(kind, digest, actor, orjson.dumps(body), run_id=run_id)
+    # A reader that refuses what it says learns whether a newer release took it.
+    told = orjson.dumps({**body, "schema": HEAD})
+    return NewFact(kind, digest, actor, told, run_id=run_id)
 
 
 def version_report(

@@ -14,13 +14,15 @@ import psycopg
 import structlog
 from psycopg import sql
 
-from catalog.errors import HeadwaterError
+from catalog.errors import HeadwaterError, NotUnderstood
 
 log = structlog.get_logger(__name__)
 
 #: A cursor that has not moved for so long although there is work has lost its holder.
 STILL_SECONDS = 3.0
 IDLE_TRANSACTION_SECONDS = 10
+#: For how long a worker stays away from what it left to a newer release.
+LEFT_SECONDS = 5.0
 #: A batch of so many records means that more are coming: waiting for them a moment makes the next batch worth its
 #: transaction. A lone record never waits.
 CROWD = 4
@@ -34,6 +36,8 @@ class Log(Protocol[Record]):
     """What a follower needs: how to read its log, and what to do with a batch of it."""
 
     name: str
+    #: The form in which it writes; see `catalog.forms`.
+    form: int
     #: Channel on which the writer of the log announces new records.
     channel: str
 
@@ -64,6 +68,8 @@ class Step:
     parked: int
     cursor: int
     displaced: bool = False
+    #: Whether what comes next was left to a newer release.
+    left: bool = False
 
 
 class Follower(Generic[Record]):
@@ -84,9 +90,11 @@ class Follower(Generic[Record]):
 
     def _step(self, connection: psycopg.Connection[Any], limit: int) -> Step:
         records: Sequence[Record] = ()
+        cursor = 0
         try:
             with connection.transaction():
-                cursor, holder = self._lock_cursor(connection)
+                cursor, holder, form = self._lock_cursor(connection)
+                self._check_form(form)
                 # Whoever moves the cursor, or retries a parked record without moving it, leaves another holder.
                 displaced = holder != self.holder
                 records = self.source.read(connection, after=cursor, limit=limit)
@@ -106,9 +114,23 @@ class Follower(Generic[Record]):
             if not isinstance(error, (psycopg.DataError, psycopg.IntegrityError)):
                 raise
             return self._narrow(connection, limit, records, error)
+        except NotUnderstood as error:
+            self._forget()
+            if limit > 1 and len(records) > 1:
+                return self._step(connection, len(records) // 2)
+            return self._leave(connection, self.source.cursor(records[0]) if records else cursor + 1, error)
         except Exception as error:  # noqa: BLE001 - a record may fail in any way; it is parked and logged below
             self._forget()
             return self._narrow(connection, limit, records, error)
+
+    def _leave(self, connection: psycopg.Connection[Any], position: int, error: NotUnderstood) -> Step:
+        """Say what is left to a newer release, unless somebody has gone on meanwhile; the cursor stays before it."""
+        connection.execute(
+            "UPDATE follower SET left_position = %s, left_reason = %s, left_at = clock_timestamp()"
+            " WHERE name = %s AND position < %s AND (left_position, left_reason) IS DISTINCT FROM (%s, %s)",
+            (position, error.message, self.source.name, position, position, error.message),
+        )
+        return Step(0, 0, position, left=True)
 
     def _narrow(
         self, connection: psycopg.Connection[Any], limit: int, records: Sequence[Record], error: Exception
@@ -136,21 +158,28 @@ class Follower(Generic[Record]):
         self._expected_cursor = None
         self.source.forget()
 
-    def _lock_cursor(self, connection: psycopg.Connection[Any]) -> tuple[int, str | None]:
+    def _lock_cursor(self, connection: psycopg.Connection[Any]) -> tuple[int, str | None, int]:
         row = connection.execute(
-            "SELECT position, holder FROM follower WHERE name = %s FOR UPDATE", (self.source.name,)
+            "SELECT position, holder, form FROM follower WHERE name = %s FOR UPDATE", (self.source.name,)
         ).fetchone()
         if row is None:
             raise HeadwaterError(
                 f"expected a cursor for the follower {self.source.name!r}, found none: run migrate"
             )
-        return int(row[0]), row[1]
+        return int(row[0]), row[1], int(row[2])
+
+    def _check_form(self, form: int) -> None:
+        """Return if everything that was written by this follower can be read; raise `NotUnderstood` if not."""
+        if form > self.source.form:
+            raise NotUnderstood(
+                f"a newer release followed and wrote in form {form}, this one knows forms up to {self.source.form}"
+            )
 
     def _move_cursor(self, connection: psycopg.Connection[Any], cursor: int, count: int) -> None:
         connection.execute(
-            "UPDATE follower SET position = %s, processed = processed + %s, holder = %s,"
-            " updated_at = clock_timestamp() WHERE name = %s",
-            (cursor, count, self.holder, self.source.name),
+            "UPDATE follower SET position = %s, processed = processed + %s, holder = %s, form = greatest(form, %s),"
+            " left_position = NULL, left_reason = NULL, left_at = NULL, updated_at = clock_timestamp() WHERE name = %s",
+            (cursor, count, self.holder, self.source.form, self.source.name),
         )
 
     def _park(self, connection: psycopg.Connection[Any], record: Record, error: Exception) -> Step:
@@ -187,7 +216,10 @@ def run_follower(
                 connection.execute(f"SET idle_in_transaction_session_timeout = '{IDLE_TRANSACTION_SECONDS}s'")
                 while not stop.is_set():
                     _stand_by(follower, connection, stop, lock_key, poll_seconds)
-                    _follow(follower, connection, stop, lock_key, poll_seconds)
+                    if _follow(follower, connection, stop, lock_key, poll_seconds):
+                        # Whoever understands what comes next gets the lock meanwhile.
+                        connection.execute("SELECT pg_advisory_unlock_all()")
+                        stop.wait(LEFT_SECONDS)
         except psycopg.Error as error:
             log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
             stop.wait(0.5)
@@ -223,10 +255,13 @@ def _follow(
     stop: threading.Event,
     lock_key: int,
     poll_seconds: float,
-) -> None:
-    """Follow until `stop` is set; without the lock, until whoever holds it is back."""
+) -> bool:
+    """Follow until `stop` is set; without the lock, until whoever holds it is back.
+
+    Returns whether what comes next was left to a newer release.
+    """
     if stop.is_set():
-        return
+        return False
     follower.take(connection)
     has_lock = False
     log.info("follower.holds", follower=follower.source.name, holder=follower.holder)
@@ -236,12 +271,16 @@ def _follow(
         has_lock = has_lock or _has_lock(connection, lock_key)
         if step.displaced and not has_lock:
             log.info("follower.stands_by", follower=follower.source.name, holder=follower.holder)
-            return
+            return False
+        if step.left:
+            log.warning("follower.left", follower=follower.source.name, position=step.cursor)
+            return True
         if step.taken == 0:
             for _ in connection.notifies(timeout=poll_seconds, stop_after=1):
                 break
         elif CROWD <= step.taken < follower.batch:
             stop.wait(GATHER_SECONDS)
+    return False
 
 
 def _has_lock(connection: psycopg.Connection[Any], lock_key: int) -> bool:

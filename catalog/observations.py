@@ -12,6 +12,7 @@ from typing import assert_never
 
 import orjson
 
+from catalog.errors import NotUnderstood
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.shape import Shape
 
@@ -113,7 +114,7 @@ def encode_observed(observed: Observed) -> tuple[str, bytes]:
 
 
 def decode_observed(kind: str, body: bytes) -> Observed:
-    """Read what `encode_observed` wrote; raise ValueError for a kind that this version does not know."""
+    """Read what `encode_observed` wrote; raise `NotUnderstood` for a kind that this release does not have."""
     values = orjson.loads(body)
     match kind:
         case "dataset":
@@ -148,6 +149,6 @@ def decode_observed(kind: str, body: bytes) -> Observed:
                 dt.datetime.fromisoformat(values[4]),
             )
         case _:
-            raise ValueError(
+            raise NotUnderstood(
                 f"expected an observation of kind dataset, job, shape, parent, alias or rename, found {kind!r}"
             )

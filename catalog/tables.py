@@ -68,6 +68,7 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         TableRole.WORK,
         "applied_late",
         "attempt_claim",
+        "compatibility",
         "engine_attempt",
         "follower",
         "host",

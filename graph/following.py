@@ -6,6 +6,7 @@ from typing import Any
 
 import psycopg
 
+from catalog.forms import GRAPH_FORM
 from catalog.observations import STATE_CHANNEL, Observation, decode_observed
 from graph.postgresql.store import apply_within
 
@@ -23,7 +24,10 @@ class StoredObservation:
     body: bytes
 
     def decode(self) -> Observation:
-        """Return the observation; raises ValueError, TypeError or LookupError where the body is not of its kind."""
+        """Return the observation.
+
+        Raises ValueError, TypeError or LookupError where the body is not of its kind, `NotUnderstood` for a newer kind.
+        """
         return Observation(self.sequence, self.position, decode_observed(self.kind, self.body))
 
 
@@ -31,6 +35,7 @@ class GraphLog:
     """The observation log as the graph follower reads it, and what it does with it."""
 
     name = "graph"
+    form = GRAPH_FORM
     #: The state follower writes the log and announces each of its commits here.
     channel = STATE_CHANNEL
 

@@ -6,6 +6,7 @@ from typing import assert_never
 import orjson
 
 from catalog.facts import OPENLINEAGE_KINDS, FactKind
+from catalog.forms import understood
 from catalog.keys import DatasetKey
 from catalog.ledger import Fact
 from catalog.observations import (
@@ -49,7 +50,7 @@ def fact_mentions(fact: Fact) -> list[Node]:
 
     Raises `HeadwaterError`, `ValueError`, `TypeError` or `LookupError` for a fact that cannot be read.
     """
-    kind = FactKind(fact.kind)
+    kind = understood(FactKind, fact.kind)
     if kind is FactKind.VERSION_REPORT:
         body = orjson.loads(fact.body)
         return [Node.of(DatasetKey(body["namespace"], body["name"]))]

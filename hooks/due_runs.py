@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from catalog.documents.pipeline import Pipeline
+from catalog.forms import stored
 from catalog.keys import HEADWATER_NAMESPACE
 from catalog.queries import load_queries
 
@@ -80,7 +81,7 @@ def read_due_runs(
             due_at,
             cause,
             reason,
-            Pipeline.model_validate(body),
+            stored(Pipeline, body),
             versions[run_id],
         )
         for run_id, pipeline, number, due_position, due_at, cause, reason, body in connection.execute(

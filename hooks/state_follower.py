@@ -6,6 +6,7 @@ from typing import Any
 import psycopg
 
 from catalog.facts import RULE_CHANGING_KINDS
+from catalog.forms import STATE_FORM
 from catalog.ledger import FACTS_CHANNEL, Fact, read_facts
 from catalog.observations import STATE_CHANNEL
 from hooks.deciding.decider import Limits
@@ -20,6 +21,7 @@ class StateLog:
     """The ledger as the state follower reads it, and what it does with it."""
 
     name = "state"
+    form = STATE_FORM
     channel = FACTS_CHANNEL
 
     def __init__(self, limits: Limits) -> None:

@@ -24,7 +24,7 @@ import structlog
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.errors import HeadwaterError
+from catalog.errors import HeadwaterError, NotUnderstood
 from catalog.follower import Follower, run_follower
 from hooks import launching
 from hooks.engines import advancing
@@ -32,6 +32,7 @@ from hooks.engines.advancing import EngineContext
 from hooks.hosts import HostWatch
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, AttemptKey, host_queue
 from hooks.outbound import OutboundClient
+from hooks.tasks import leave, leave_unknown_tasks
 from hooks.webhooks import delivering
 from hooks.webhooks.delivering import DeliveryContext
 from hooks.webhooks.queue import WEBHOOK_QUEUE, revive
@@ -125,7 +126,7 @@ def job_app(
 
     _add_engine_tasks(app, engines)
     _add_webhook_tasks(app, webhooks)
-    return app
+    return leave_unknown_tasks(app)
 
 
 def _add_engine_tasks(app: procrastinate.App, engines: EngineContext) -> None:
@@ -168,6 +169,8 @@ class _NeverGiveUp(procrastinate.BaseRetryStrategy):
             return procrastinate.RetryDecision(retry_in={"seconds": 0})
         if not isinstance(exception, Exception):
             return None
+        if isinstance(exception, NotUnderstood):
+            return leave(job, exception)
         seconds = min(2 ** min(job.attempts, 10), LONGEST_RETRY_SECONDS)
         log.warning("job.retried", task=job.task_name, job=job.id, seconds=seconds, exc_info=exception)
         return procrastinate.RetryDecision(retry_in={"seconds": seconds})

@@ -12,6 +12,7 @@ import structlog
 
 from catalog.errors import ConfigurationError, DatabaseUnavailable
 from catalog.pooling import refuse_shared_sessions
+from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings
 from hooks.worker import JOB_POOL
 from web.bootstrap import conninfo, direct_url, through_pooler
@@ -91,14 +92,15 @@ FROM pg_database d, me WHERE d.datname = current_database() AND d.datconnlimit >
 def check_at_start(settings: Settings, database_url: str, budgets: Iterable[Budget]) -> None:
     """Return if processes of these budgets may start on the database; warn where only some connections are free now.
 
-    Raises `ConfigurationError` where a pooler shares sessions, or the server never lets so many connect. A database
-    that does not answer is waited for later, unchecked.
+    Raises `ConfigurationError` where a pooler shares sessions, the server never lets so many connect, or a newer
+    release has changed the schema too far. A database that does not answer is waited for later, unchecked.
     """
     direct = conninfo(direct_url(settings, database_url))
     setting = "HEADWATER_DATABASE_DIRECT_URL" if through_pooler(settings) else "HEADWATER_DATABASE_URL"
     try:
         refuse_shared_sessions(direct, setting=setting)
         with connect_briefly(direct) as connection:
+            refuse_too_new(read_schema(connection))
             capacity = Capacity.read(connection)
     except DatabaseUnavailable as error:
         log.warning("connections.not_checked", error=error.message)

@@ -5,7 +5,7 @@ every web process out of a load balancer.
 """
 
 import importlib.metadata
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -17,8 +17,9 @@ from typing_extensions import TypedDict
 
 from catalog.errors import DatabaseUnavailable, DiskFull
 from catalog.ledger import APPEND_LOCK
-from catalog.migrations import HEAD
+from catalog.schema import Schema, read_schema
 from hooks.pausing import PauseOfAll, read_pause
+from hooks.tasks import TASKS
 from web.access import Permission, require
 from web.ingest.disk import DiskGuard
 from web.vitals import (
@@ -27,9 +28,10 @@ from web.vitals import (
     Probe,
     read_followers,
     read_lock_holder,
-    read_revision,
+    read_unknown_jobs,
+    told_jobs,
 )
-from web.webhook_vitals import WEBHOOKS_SINCE, WebhookVitals, read_webhooks, troubles
+from web.webhook_vitals import WebhookVitals, read_webhooks, troubles
 
 #: Answers are that old at most, in seconds, before the server calls itself not ready.
 MAX_OLDEST_SECONDS = 60.0
@@ -39,9 +41,6 @@ MAX_LAG = 500_000
 MAX_COMMIT_SECONDS = 3.0
 #: Whoever has held the append lock for so long, in seconds, is frozen: who only waited for it before waited 5 at most.
 MAX_HELD_SECONDS = 6.0
-
-#: The revision of the schema from which on there is a pause of all pipelines.
-PAUSE_SINCE = "0003"
 
 VERSION = importlib.metadata.version("headwater")
 
@@ -59,41 +58,52 @@ class Check:
 
 @dataclass(frozen=True, slots=True)
 class Readiness:
-    """What the database tells a readiness check: the schema's revision and, where that is known, the followers.
+    """What the database tells a readiness check: its schema and, where this release can use it, the followers.
 
     `appender` is who holds the append lock, if anybody does at that instant; `pause` that of all pipelines.
     """
 
-    revision: str | None
+    schema: Schema
     followers: list[FollowerVitals]
     appender: LockHolder | None
     pause: PauseOfAll | None
+    #: Jobs that this release does not know, by the names of their tasks.
+    unknown_jobs: Mapping[str, int]
     webhooks: Sequence[WebhookVitals] = ()
 
 
 def read_readiness(connection: "psycopg.Connection[Any]") -> Readiness:
     """Return what a readiness check needs."""
-    revision = read_revision(connection)
-    knows_webhooks = revision is not None and revision >= WEBHOOKS_SINCE
-    followers = read_followers(connection) if knows_webhooks else []
-    webhooks = read_webhooks(connection) if knows_webhooks else []
-    pause = read_pause(connection) if revision is not None and revision >= PAUSE_SINCE else None
+    schema = read_schema(connection)
     appender = read_lock_holder(connection, APPEND_LOCK)
-    return Readiness(revision, followers, appender, pause, webhooks)
+    if not schema.usable:
+        return Readiness(schema, [], appender, None, {})
+    return Readiness(
+        schema,
+        read_followers(connection),
+        appender,
+        read_pause(connection),
+        read_unknown_jobs(connection, TASKS),
+        read_webhooks(connection),
+    )
 
 
 def database_checks(readiness: Readiness) -> Iterator[Check]:
     """Yield what the database tells."""
     yield Check("database", True, "answers")
-    found = readiness.revision or "none"
-    yield Check("migrations", readiness.revision == HEAD, f"schema revision {found}, expected {HEAD}")
+    yield Check("migrations", readiness.schema.usable, str(readiness.schema))
     for follower in readiness.followers:
         yield follower_check(follower)
         parked = f"{follower.parked} records are parked: headwater follower list"
         found = parked if follower.parked else "none"
         yield Check(f"parked.{follower.name}", follower.parked == 0, found, essential=False)
+        # A newer release is at work, or was: one of its workers goes on.
+        yield Check(
+            f"left.{follower.name}", follower.left is None, follower.left or "nothing", essential=False
+        )
     trouble = troubles(readiness.webhooks)
     yield Check("webhooks", trouble is None, trouble or "told in time", essential=False)
+    yield Check("left.jobs", not readiness.unknown_jobs, told_jobs(readiness.unknown_jobs), essential=False)
     # Somebody wanted it so: answers are as good as ever.
     yield Check("pause", True, str(readiness.pause or "none"), essential=False)
 

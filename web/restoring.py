@@ -16,7 +16,7 @@ from catalog.archive.reading import Archive
 from catalog.archive.table_copies import use_text_form
 from catalog.database import create_database_engine, driver_connection, translated_errors
 from catalog.embedded.temporary import temporary_database
-from catalog.errors import HeadwaterError, InvalidArchive
+from catalog.errors import HeadwaterError, InvalidArchive, NotUnderstood
 from catalog.facts import FactKind, natural_digest
 from catalog.follower import Follower
 from catalog.ledger import NewFact, append_facts
@@ -70,8 +70,12 @@ def restore(
             _doubt_claims(raw)
         position = _tell(raw, archive, continued=continued, actor=actor)
         # Before anybody takes a job, the state must know of the restore: what lay before it in the ledger counts first.
-        while follower.step(raw).taken:
+        while (step := follower.step(raw)).taken:
             pass
+        if step.left:
+            raise NotUnderstood(
+                f"{archive.file} holds what a newer release wrote, from position {step.cursor} on: restore it with that"
+            )
         row = raw.execute("SELECT result FROM command_result WHERE position = %s", (position,)).fetchone()
         if row is None:
             raise HeadwaterError(

@@ -7,7 +7,7 @@ takes connections at all.
 import asyncio
 import datetime as dt
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -44,6 +44,8 @@ class FollowerVitals:
     oldest_at: dt.datetime | None
     oldest_seconds: float
     parked: int
+    #: What is left to a newer release, and why; None where nothing is.
+    left: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,11 +96,15 @@ def connect_briefly(conninfo: str) -> "psycopg.Connection[Any]":
     return connection
 
 
-def read_revision(connection: "psycopg.Connection[Any]") -> str | None:
-    """Return the revision of the schema, None where the database was never migrated."""
-    ((is_migrated,),) = connection.execute(QUERIES["is_migrated"]).fetchall()
-    row = connection.execute(QUERIES["revision"]).fetchone() if is_migrated else None
-    return None if row is None else str(row[0])
+def read_unknown_jobs(connection: "psycopg.Connection[Any]", known: Collection[str]) -> Mapping[str, int]:
+    """Return the number of waiting jobs by the name of their task, for tasks that are not among the known ones."""
+    return dict(connection.execute(QUERIES["unknown_jobs"], {"known": sorted(known)}).fetchall())
+
+
+def told_jobs(unknown: Mapping[str, int]) -> str:
+    """Return jobs that are left to a newer release in words."""
+    listed = ", ".join(f"{count} {task}" for task, count in sorted(unknown.items()))
+    return f"left to a newer release: {listed}" if listed else "nothing"
 
 
 def read_followers(connection: "psycopg.Connection[Any]") -> list[FollowerVitals]:

@@ -1,16 +1,12 @@
--- name: is_migrated
-SELECT to_regclass('alembic_version') IS NOT NULL
-
--- name: revision
-SELECT version_num FROM alembic_version
-
 -- name: followers
 -- Lag is what lies between a follower's cursor and the end of its log, in positions: 0 where nothing waits, else at
 -- least 1 and at least as many as records wait (a duplicate draws a position too). It costs the same however far behind
 -- a follower is, which counting the records would not.
 SELECT f.name, f.position, f.processed, f.holder, f.updated_at, greatest(coalesce(log.last, 0) - f.position, 0), log.oldest_at,
        greatest(extract(epoch FROM clock_timestamp() - log.oldest_at), 0)::float8,
-       (SELECT count(*) FROM parked p WHERE p.follower = f.name)
+       (SELECT count(*) FROM parked p WHERE p.follower = f.name),
+       f.left_position || ' is left to a newer release since '
+           || to_char(f.left_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS"Z"') || ': ' || f.left_reason
 FROM follower f JOIN (
     SELECT s.name,
            coalesce((SELECT position FROM fact ORDER BY position DESC LIMIT 1), 0) AS last,
@@ -37,6 +33,10 @@ ORDER BY f.name <> 'state', f.name
 
 -- name: jobs_in_queue
 SELECT status::text, count(*) FROM procrastinate_jobs GROUP BY status
+
+-- name: unknown_jobs
+SELECT task_name, count(*) FROM procrastinate_jobs WHERE status = 'todo' AND task_name <> ALL (%(known)s::text[])
+GROUP BY task_name
 
 -- name: launch_hosts
 SELECT name FROM host WHERE launches_at > clock_timestamp() - make_interval(secs => %(seconds)s) ORDER BY name, id

@@ -13,8 +13,6 @@ from hooks.webhooks.queue import ACTIVE
 
 QUERIES = load_queries(Path(__file__).with_name("webhook_vitals.sql"))
 
-#: First revision of the schema that has webhooks.
-WEBHOOKS_SINCE = "0010"
 #: A receiver that has let its first message wait for so long, in seconds, is behind: that is several attempts.
 MAX_WAITING_SECONDS = 300.0
 #: Webhooks with metrics of their own; those of all others, by name, are added up.

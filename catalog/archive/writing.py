@@ -27,7 +27,8 @@ from catalog.archive.form import (
 )
 from catalog.archive.table_copies import Tally, columns_of, read_chunks, use_text_form
 from catalog.database import translated_errors
-from catalog.errors import Conflict, HeadwaterError
+from catalog.errors import Conflict, HeadwaterError, SchemaTooNew
+from catalog.migrations import is_known
 from catalog.progress import Progress, ShowProgress, no_progress
 from catalog.queries import load_queries
 from catalog.tables import TABLES, TableRole
@@ -112,6 +113,9 @@ def read_header(connection: "psycopg.Connection[Any]") -> Header:
     if row is None:
         raise HeadwaterError("expected a catalog in the database, found none")
     taken_at, server, revision, last, state = row
+    if not is_known(revision):
+        # Nobody here knows which of its tables hold what.
+        raise SchemaTooNew(f"the database has schema {revision}: back it up with the release that made that")
     return Header(
         form=FORM,
         headwater=importlib.metadata.version("headwater"),

@@ -22,6 +22,7 @@ from typing import Any
 
 import orjson
 
+from catalog.errors import NotUnderstood
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.envelope import EventType
 from catalog.openlineage.events import COLUMN_REGISTERS, DatasetReference, Order, Parent, RunEvent, time_of
@@ -229,8 +230,10 @@ class MergedRun:
 
     @classmethod
     def decode(cls, data: bytes) -> "MergedRun":
-        """Return the state that `encode` wrote; raise `ValueError` for another format."""
+        """Return the state that `encode` wrote; raise `NotUnderstood` for a newer format."""
         state = orjson.loads(data)
+        if state["format"] > _FORMAT:
+            raise NotUnderstood(f"expected a merged run of format {_FORMAT}, found {state['format']!r}")
         if state["format"] != _FORMAT:
             raise ValueError(f"expected a merged run of format {_FORMAT}, found {state['format']!r}")
         orders = state["orders"]

@@ -12,7 +12,7 @@ from typing import Any
 
 import psycopg
 
-from catalog.errors import Conflict
+from catalog.errors import Conflict, NotUnderstood
 from catalog.follower import Follower
 from catalog.progress import Progress, ShowProgress, no_progress
 from catalog.queries import load_queries
@@ -71,6 +71,10 @@ def rebuild_graph(
         def step() -> bool:
             nonlocal taken, parked
             done = follower.step(connection)
+            if done.left:
+                raise NotUnderstood(
+                    "the log of observations is of a newer release: rebuild the graph with that"
+                )
             taken += done.taken
             parked += done.parked
             return done.taken > 0

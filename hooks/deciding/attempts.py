@@ -8,6 +8,7 @@ import psycopg
 from catalog.documents.pipeline import CommandLaunch, HttpLaunch, Pipeline
 from catalog.errors import NotFound
 from catalog.facts import FactKind, Outcome
+from catalog.forms import understood
 from catalog.ledger import Fact
 from hooks.deciding.records import Occasion, PipelineRunRecord
 from hooks.deciding.registry import QUERIES
@@ -88,7 +89,7 @@ class Attempts:
         self._attempt_ended(run, ended, occasion)
 
     def _attempt_ended(self, run: PipelineRunRecord, body: dict[str, Any], occasion: Occasion) -> None:
-        outcome = Outcome(body["outcome"])
+        outcome = understood(Outcome, body["outcome"])
         run.exit_code = body["exitCode"]
         ended_at = dt.datetime.fromisoformat(body["at"])
         reason = str(body["reason"] or "")

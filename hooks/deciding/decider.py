@@ -13,8 +13,9 @@ from typing import Any, assert_never
 import orjson
 import psycopg
 
-from catalog.errors import HeadwaterError, InvalidInput, InvalidTransition, NotFound
+from catalog.errors import HeadwaterError, InvalidInput, InvalidTransition, NotFound, NotUnderstood
 from catalog.facts import FactKind
+from catalog.forms import understood
 from catalog.keys import name_based_uuid
 from catalog.ledger import Fact
 from hooks.deciding.attempts import Attempts
@@ -72,7 +73,7 @@ class Decider:
                 case "withdrawn":
                     self._set.forget_version(self._connection, event.version_id)
                 case _:
-                    raise ValueError(
+                    raise NotUnderstood(
                         f"expected published, disputed, partial or withdrawn, found {event.kind!r}"
                     )
         for pipeline in waiting.values():
@@ -210,7 +211,7 @@ class Decider:
         """Apply a command or an outcome; a command that cannot be done is refused, not raised."""
         occasion = Occasion(fact.position, fact.received_at, fact.actor)
         body = orjson.loads(fact.body)
-        kind = FactKind(fact.kind)
+        kind = understood(FactKind, fact.kind)
         match kind:
             case FactKind.ATTEMPT_CLAIMED | FactKind.ATTEMPT_STARTED | FactKind.ATTEMPT_ENDED:
                 self._attempts.hear(kind, fact, body, occasion)
@@ -220,6 +221,8 @@ class Decider:
             case FactKind.PIPELINE_TRIGGER | FactKind.RUN_CANCEL | FactKind.RUN_RETRY:
                 try:
                     result = self._command(kind, fact, body, occasion)
+                except NotUnderstood:
+                    raise
                 except HeadwaterError as error:
                     self._set.results.append(
                         CommandResult(fact.position, False, error.code, error.message, {})

@@ -9,9 +9,11 @@ import psycopg
 
 from catalog.documents.document import Document
 from catalog.documents.kinds import parse_document
-from catalog.errors import HeadwaterError, NotFound
+from catalog.errors import HeadwaterError, InvalidDocument, NotFound, NotUnderstood
 from catalog.facts import FactKind
+from catalog.forms import understood
 from catalog.ledger import Fact
+from catalog.migrations import HEAD
 from hooks.deciding.planning import read_plan, read_stored
 from hooks.deciding.records import CommandResult, Occasion
 from hooks.deciding.registry import QUERIES, RegisteredPipeline, Registry, load_registry
@@ -30,6 +32,9 @@ def apply_rule_change(connection: psycopg.Connection[Any], fact: Fact, registry:
     try:
         with connection.transaction():
             result, names = _apply(connection, fact, body, occasion, registry)
+    except NotUnderstood:
+        # No verdict: a worker of the newer release gives it.
+        raise
     except HeadwaterError as error:
         refused = CommandResult(fact.position, False, error.code, error.message, {})
         save_results(connection, [refused])
@@ -45,7 +50,7 @@ def _apply(
     occasion: Occasion,
     registry: Registry,
 ) -> tuple[dict[str, Any], list[str]]:
-    kind = FactKind(fact.kind)
+    kind = understood(FactKind, fact.kind)
     match kind:
         case FactKind.DOCUMENTS_APPLY:
             return _apply_documents(connection, body, occasion, registry)
@@ -88,7 +93,7 @@ def _apply(
 def _apply_documents(
     connection: psycopg.Connection[Any], body: dict[str, Any], occasion: Occasion, registry: Registry
 ) -> tuple[dict[str, Any], list[str]]:
-    documents = [parse_document(item, source="documents") for item in body["documents"]]
+    documents = _read_documents(body)
     plan = read_plan(connection, registry, documents, body.get("expected") or {})
     plan.check()
     created: list[RegisteredPipeline] = []
@@ -108,6 +113,18 @@ def _apply_documents(
     for registered in created:
         _queue_backlog(connection, registered)
     return {"documents": [_told(planned) for planned in plan.documents]}, evaluate
+
+
+def _read_documents(body: dict[str, Any]) -> list[Document]:
+    """Return the documents of the command; raise `NotUnderstood` where only a newer release takes them."""
+    try:
+        return [parse_document(item, source="documents") for item in body["documents"]]
+    except InvalidDocument as error:
+        if str(body.get("schema") or "") > HEAD:
+            raise NotUnderstood(
+                f"a newer release took what this one refuses: {error.message}"[:500]
+            ) from error
+        raise
 
 
 def _told(planned: DocumentPlan) -> dict[str, Any]:

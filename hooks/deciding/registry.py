@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from catalog.documents.pipeline import Pipeline
+from catalog.forms import stored
 from catalog.keys import digest_uuid
 from catalog.queries import load_queries
 from hooks.pausing import PauseOfAll, read_pause
@@ -46,7 +47,7 @@ class RegisteredPipeline:
         cls, name: str, version: int, body: Mapping[str, Any], *, paused: bool, position: int
     ) -> "RegisteredPipeline":
         """Read the stored document."""
-        document = Pipeline.model_validate(body)
+        document = stored(Pipeline, body)
         condition = from_document(document.spec.when)
         found = leaves(condition)
         return cls(
@@ -106,4 +107,4 @@ def load_documents(
         QUERIES["document_bodies"],
         {"names": [pair[0] for pair in pairs], "versions": [pair[1] for pair in pairs]},
     )
-    return {(name, version): Pipeline.model_validate(body) for name, version, body in rows}
+    return {(name, version): stored(Pipeline, body) for name, version, body in rows}

@@ -12,6 +12,7 @@ import orjson
 import psycopg
 
 from catalog.documents.pipeline import Pipeline
+from catalog.forms import understood
 from hooks.deciding.records import (
     CommandResult,
     DecisionRecord,
@@ -338,5 +339,5 @@ def save_results(connection: psycopg.Connection[Any], results: list[CommandResul
 def _runs(rows: Iterable[tuple[Any, ...]]) -> list[PipelineRunRecord]:
     runs = [PipelineRunRecord(*row) for row in rows]
     for run in runs:
-        run.state = RunState(run.state)
+        run.state = understood(RunState, run.state)
     return runs

@@ -12,6 +12,7 @@ import orjson
 import psycopg
 
 from catalog.facts import Outcome
+from catalog.forms import understood
 from catalog.queries import load_queries
 from hooks.engines.standing import Phase, Standing, Stop
 from hooks.jobs import ENGINE_HOST, AttemptKey
@@ -68,9 +69,9 @@ def read(connection: psycopg.Connection[Any], key: AttemptKey) -> Row | None:
     if found is None:
         return None
     launcher, epoch, taken, busy, busy_until, phase, deadline, outcome, reason, handle, *rest = found
-    stop = None if outcome is None else Stop(Outcome(outcome), reason)
+    stop = None if outcome is None else Stop(understood(Outcome, outcome), reason)
     kept = None if handle is None else orjson.loads(handle)
-    standing = Standing(Phase(phase), deadline, stop, kept, *rest)
+    standing = Standing(understood(Phase, phase), deadline, stop, kept, *rest)
     return Row(launcher, epoch, taken, bool(busy), busy_until, standing)
 
 

@@ -6,13 +6,14 @@ from typing import Any
 import psycopg
 
 from catalog.documents.version_scope import VersionScope, scope_of
+from catalog.forms import stored
 from catalog.keys import JobKey
 from hooks.observing.queries import QUERIES
 
 
 def load_scopes(connection: psycopg.Connection[Any]) -> Sequence[VersionScope]:
     """Return the scopes that are declared now."""
-    return [VersionScope.model_validate(body) for (body,) in connection.execute(QUERIES["scopes"])]
+    return [stored(VersionScope, body) for (body,) in connection.execute(QUERIES["scopes"])]
 
 
 def by_root_run(scopes: Sequence[VersionScope], job: JobKey) -> bool:

@@ -23,6 +23,7 @@ from catalog.database import driver_connection, translated_errors
 from catalog.documents.webhook import Webhook, WebhookSpec
 from catalog.errors import SecretUnavailable
 from catalog.facts import FactKind, command
+from catalog.forms import stored
 from catalog.ledger import append_facts
 from catalog.redaction import redact_text
 from hooks.jobs import enqueue_jobs
@@ -160,7 +161,7 @@ def _take_hold(context: DeliveryContext, claim: Claim) -> WebhookSpec | None:
 
 def _spec_of(connection: psycopg.Connection[Any], webhook: str) -> WebhookSpec | None:
     row = connection.execute(QUERIES["current_document"], {"webhook": webhook}).fetchone()
-    return None if row is None else Webhook.model_validate(row[0]).spec
+    return None if row is None else stored(Webhook, row[0]).spec
 
 
 def _next_message(context: DeliveryContext, claim: Claim) -> Message | None:

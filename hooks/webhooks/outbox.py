@@ -12,6 +12,7 @@ import psycopg
 
 from catalog.documents.webhook import Webhook
 from catalog.facts import FactKind
+from catalog.forms import WEBHOOK_FORM, stored
 from catalog.keys import name_based_uuid
 from catalog.observations import STATE_CHANNEL
 from hooks.jobs import enqueue_jobs
@@ -37,6 +38,7 @@ class WebhookLog:
     """The outbox stream as its follower reads it, and what it does with it."""
 
     name = "webhooks"
+    form = WEBHOOK_FORM
     channel = STATE_CHANNEL
 
     def read(self, connection: psycopg.Connection[Any], *, after: int, limit: int) -> Sequence[OutboxRecord]:
@@ -132,7 +134,7 @@ class _Outbox:
 
     def _declare(self, rule: WebhookDeclared, place: int) -> None:
         """Register the webhook, or let the new document hold; what it says of `paused` holds too."""
-        paused = Webhook.model_validate(rule.body).spec.paused
+        paused = stored(Webhook, rule.body).spec.paused
         parameters = {
             "webhook": rule.name,
             "version": rule.version,

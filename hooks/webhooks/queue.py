@@ -10,6 +10,7 @@ from typing import Any
 import psycopg
 
 from catalog.documents.webhook import Webhook
+from catalog.forms import stored
 from catalog.queries import load_queries
 from hooks.jobs import Job, enqueue_jobs
 from hooks.webhooks.events import Event, message_identity, message_of, subject_of
@@ -40,7 +41,7 @@ class Subscriber:
     def from_row(cls, row: Sequence[Any]) -> "Subscriber":
         """Return what a row of `subscribers` holds."""
         name, version, state, filled_to, pending, body = row
-        return cls(name, version, state, filled_to, pending, Webhook.model_validate(body))
+        return cls(name, version, state, filled_to, pending, stored(Webhook, body))
 
     @property
     def takes_more(self) -> bool:

@@ -69,6 +69,7 @@ def test_a_new_catalog_lacks_a_worker_and_nothing_else(database_url: str, settin
         "queue.stalled",
         "queue.failed",
         "webhooks",
+        "queue.left",
         "hosts",
         "launches",
     }
@@ -167,16 +168,21 @@ def test_facts_that_nobody_follows(database_url: str, settings: Settings) -> Non
     assert "followed by nobody" in not_well(diagnose(settings, database_url))["follower.state"].found
 
 
+TASK = "'headwater.launch'"
 JOB = "INSERT INTO procrastinate_jobs (queue_name, task_name, status, scheduled_at) VALUES"
 
 
 @pytest.mark.parametrize(
     ("statement", "check", "text"),
     [
-        (f"{JOB} ('launch', 't', 'todo', now() - interval '1 minute')", "queue.waiting", "--allow-commands"),
-        (f"{JOB} ('host:h', 't', 'todo', now() - interval '1 minute')", "queue.waiting", "that host"),
-        (f"{JOB} ('launch', 't', 'doing', NULL)", "queue.stalled", "headwater worker"),
-        (f"{JOB} ('launch', 't', 'failed', NULL)", "queue.failed", "log"),
+        (
+            f"{JOB} ('launch', {TASK}, 'todo', now() - interval '1 minute')",
+            "queue.waiting",
+            "--allow-commands",
+        ),
+        (f"{JOB} ('host:h', {TASK}, 'todo', now() - interval '1 minute')", "queue.waiting", "that host"),
+        (f"{JOB} ('launch', {TASK}, 'doing', NULL)", "queue.stalled", "headwater worker"),
+        (f"{JOB} ('launch', {TASK}, 'failed', NULL)", "queue.failed", "log"),
     ],
 )
 def test_jobs_that_do_not_get_on(
@@ -188,8 +194,8 @@ def test_jobs_that_do_not_get_on(
 
 
 def test_jobs_that_are_not_due_are_no_finding(database_url: str, settings: Settings) -> None:
-    assert after(database_url, settings, f"{JOB} ('launch', 't', 'todo', now() + interval '1 hour')") == {}
-    assert after(database_url, settings, f"{JOB} ('launch', 't', 'todo', NULL)") == {}
+    assert after(database_url, settings, f"{JOB} ('launch', {TASK}, 'todo', now() + interval '1 hour')") == {}
+    assert after(database_url, settings, f"{JOB} ('launch', {TASK}, 'todo', NULL)") == {}
 
 
 RUNNING_ON_A_SILENT_HOST = """

@@ -90,7 +90,7 @@ def test_an_observation_that_nobody_can_read_may_touch_everything(
 ) -> None:
     append_log(engine, shaped("J", shape("a", "")))
     with engine.begin() as connection:
-        append_record(connection, "comet", b"[]")
+        append_record(connection, "dataset", b"[]")
     follow_graph(engine)
     found: dict[Any, Any] = dict(store.jobs_beside(datasets("a other"), DOWN, most=5, seconds=60).by_dataset)
     assert {beside.completeness.reason for beside in found.values()} == {Incomplete.PARKED}

@@ -192,7 +192,7 @@ def test_a_parked_observation_that_nobody_can_read_may_touch_every_answer(
 ) -> None:
     append_log(engine, *chain(1))
     with engine.begin() as connection:
-        append_record(connection, "comet", b"[]")
+        append_record(connection, "dataset", b"[]")
     follow_graph(engine)
     found = store.lineage(node_id(dataset("d000")), DOWN, **WHOLE)
     assert found.completeness.reason is Incomplete.PARKED

@@ -249,7 +249,7 @@ def test_a_record_that_nobody_can_read_is_parked_alone(
     engine: Engine, graph: PostgresqlGraph, maintenance: PostgresqlGraphMaintenance
 ) -> None:
     with engine.begin() as connection:
-        append_record(connection, "comet", b"[]")
+        append_record(connection, "dataset", b"[]")
     append_log(engine, LATER)
     follow_graph(engine)
     assert maintenance.status().parked == 1

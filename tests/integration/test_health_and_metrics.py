@@ -67,6 +67,10 @@ def test_a_whole_catalog_is_ready_and_names_each_check(database_url: str, tmp_pa
                 "parked.graph",
                 "parked.webhooks",
                 "webhooks",
+                "left.state",
+                "left.graph",
+                "left.webhooks",
+                "left.jobs",
                 "pause",
                 "disk",
             }

@@ -67,7 +67,7 @@ def test_a_parked_fact_is_shown_whole(headwater: CommandLine, database_url: str)
     assert members["code"]
     assert members["record"]["kind"] == "pipeline.trigger"
     assert members["record"]["actor"] == "test"
-    assert members["record"]["body"] == {"name": "\x1b[31mred"}
+    assert members["record"]["body"]["name"] == "\x1b[31mred"
     assert headwater("follower", "show", "99").code == 3
 
 

@@ -4,6 +4,7 @@ from typing import Any
 import orjson
 import pytest
 
+from catalog.errors import NotUnderstood
 from catalog.keys import DatasetKey, JobKey
 from catalog.openlineage.events import RunEvent
 from catalog.openlineage.merge import MergedRun
@@ -154,5 +155,5 @@ def test_a_merged_run_is_json_without_the_fields_of_schemas() -> None:
 def test_a_format_of_another_release_is_refused() -> None:
     state = orjson.loads(merged(at(1, "START")).encode()) | {"format": 99}
 
-    with pytest.raises(ValueError, match="found 99"):
+    with pytest.raises(NotUnderstood, match="found 99"):
         MergedRun.decode(orjson.dumps(state))

@@ -6,11 +6,12 @@ from contextlib import contextmanager
 import psycopg
 from sqlalchemy import Engine
 
-from catalog.database import create_database_engine, translated_errors
+from catalog.database import create_database_engine, driver_connection, translated_errors
 from catalog.embedded import DataFolderLock, EmbeddedPostgreSQL
 from catalog.embedded.running import has_cluster, running_url
 from catalog.errors import ConfigurationError, DatabaseUnavailable, DataFolderInUse
-from catalog.migrations import HEAD, current_revision, migrate
+from catalog.migrations import migrate
+from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings
 from web.bootstrap import conninfo, direct_url
 from web.cli.output import say
@@ -85,17 +86,17 @@ def _started(settings: Settings, lock: DataFolderLock) -> Iterator[str]:
     try:
         with engine_of(url) as engine:
             migrate(engine)
-        yield url
+        yield _checked(url)
     finally:
         database.stop()
 
 
 def _checked(url: str) -> str:
-    with engine_of(url) as engine, translated_errors():
-        found = current_revision(engine)
-    if found != HEAD:
-        message = f"expected a database with schema {HEAD}, found {found or 'none'}: run `headwater migrate`"
-        raise ConfigurationError(f"{message} with the program of the newer version")
+    with engine_of(url) as engine, translated_errors(), engine.connect() as connection:
+        schema = read_schema(driver_connection(connection))
+    refuse_too_new(schema)
+    if not schema.usable:
+        raise ConfigurationError(f"found {schema}: run `headwater migrate`")
     return url
 
 

@@ -10,10 +10,11 @@ from typing import Annotated
 import typer
 from rich.text import Text
 
-from catalog.database import create_database_engine
+from catalog.database import create_database_engine, driver_connection
 from catalog.embedded import DataFolderLock, EmbeddedPostgreSQL
 from catalog.errors import ConfigurationError
 from catalog.migrations import migrate
+from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings, default_data_dir
 from hooks.launching import CANCELLED
 from hooks.worker import run_worker as work
@@ -46,6 +47,8 @@ def _migrated(settings: Settings, url: str) -> None:
     try:
         if migrate(engine):
             say("migrated the database")
+        with engine.connect() as connection:
+            refuse_too_new(read_schema(driver_connection(connection)))
         refuse_to_start(settings, TokenStore(engine))
     finally:
         engine.dispose()

@@ -3,19 +3,18 @@
 import datetime as dt
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, assert_never
 
 import psycopg
 from psycopg.conninfo import make_conninfo
 
-from catalog.migrations import HEAD
 from catalog.pooling import has_shared_sessions
 from catalog.queries import load_queries
+from catalog.schema import Standing, read_schema
 from catalog.settings import Settings
 from web.bootstrap import through_pooler
 from web.connections import Capacity, web_budget, worker_budget
 from web.doctor.finding import Finding, ok, problem, warning
-from web.vitals import read_revision
 
 QUERIES = load_queries(Path(__file__).with_name("doctor.sql"))
 
@@ -59,15 +58,23 @@ def check_durability(connection: "psycopg.Connection[Any]", _settings: Settings)
 
 def check_migrations(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:
     """Yield whether the schema is the one that this version expects."""
-    revision = read_revision(connection)
-    if revision == HEAD:
-        yield ok("migrations", f"schema revision {revision}")
-    elif revision is not None and revision > HEAD:
-        found = f"schema revision {revision}, newer than the {HEAD} of this version"
-        yield problem("migrations", found, "run a version of Headwater that knows it")
-    else:
-        found = f"schema revision {revision or 'none'}, expected {HEAD}"
-        yield problem("migrations", found, "run `headwater migrate`, or `headwater up`, which does")
+    schema = read_schema(connection)
+    match schema.standing:
+        case Standing.CURRENT:
+            yield ok("migrations", str(schema))
+        case Standing.NEWER:
+            yield warning(
+                "migrations",
+                str(schema),
+                "go on with the rolling restart: bring this one to the newer release",
+            )
+        case Standing.TOO_NEW:
+            yield problem("migrations", str(schema), "run the newer release here too")
+        case Standing.NONE | Standing.OLDER:
+            advice = "run `headwater migrate`, or `headwater up`, which does"
+            yield problem("migrations", str(schema), advice)
+        case _:
+            assert_never(schema.standing)
 
 
 def check_clock(connection: "psycopg.Connection[Any]", _settings: Settings) -> Iterator[Finding]:

@@ -6,8 +6,8 @@ from typing import Any
 import psycopg
 
 from catalog.errors import ConfigurationError, DatabaseUnavailable
-from catalog.migrations import HEAD
 from catalog.redaction import redact_text
+from catalog.schema import read_schema
 from catalog.settings import Settings
 from web.access.boundary import Boundary
 from web.bootstrap import conninfo
@@ -37,7 +37,7 @@ from web.doctor.working import (
     check_webhooks,
     check_workers,
 )
-from web.vitals import connect_briefly, read_revision
+from web.vitals import connect_briefly
 
 DatabaseCheck = Callable[["psycopg.Connection[Any]", Settings], Iterator[Finding]]
 
@@ -95,10 +95,10 @@ def diagnose(settings: Settings, database_url: str) -> list[Finding]:
 def _of_database(
     connection: "psycopg.Connection[Any]", settings: Settings, wanted: dict[str, DatabaseCheck]
 ) -> Iterator[Finding]:
-    is_ours = read_revision(connection) == HEAD
+    is_ours = read_schema(connection).usable
     for name, check in wanted.items():
         if name not in _ANY_DATABASE and not is_ours:
-            yield unknown(name, "the schema is not the one that this version knows", "migrate first")
+            yield unknown(name, "the schema is not one that this version can use", "see `migrations`")
             continue
         try:
             yield from check(connection, settings)

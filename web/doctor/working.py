@@ -11,6 +11,7 @@ from graph.following import GRAPH_FOLLOWER_LOCK
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, host_queue
 from hooks.pausing import read_pause
 from hooks.state_follower import STATE_FOLLOWER_LOCK
+from hooks.tasks import TASKS
 from hooks.webhooks.outbox import WEBHOOK_FOLLOWER_LOCK
 from hooks.webhooks.queue import WEBHOOK_QUEUE
 from web.doctor.database import QUERIES
@@ -23,11 +24,15 @@ from web.vitals import (
     read_followers,
     read_launch_hosts,
     read_lock_holder,
+    read_unknown_jobs,
+    told_jobs,
 )
 from web.webhook_vitals import read_webhooks
 
 _LOCKS = {"state": STATE_FOLLOWER_LOCK, "graph": GRAPH_FOLLOWER_LOCK, "webhooks": WEBHOOK_FOLLOWER_LOCK}
 _START_A_WORKER = "start `headwater worker`, or `headwater up`, and look at its log"
+
+_START_A_NEWER_WORKER = "start a worker of the newest release that runs here: the older ones leave it alone"
 
 #: Age of the oldest unprocessed fact that is worth a look, in seconds.
 OLDEST_WARNING = 5.0
@@ -62,6 +67,8 @@ def _follower(follower: FollowerVitals, holder: LockHolder | None) -> Finding:
     found = f"{held}; {follower.lag} positions behind, the oldest {age:.1f} s old"
     if holder is None:
         return problem(check, found, _START_A_WORKER)
+    if follower.left is not None:
+        return problem(check, f"{found}; {follower.left}", _START_A_NEWER_WORKER)
     if not follower_check(follower).ok:
         advice = "look at the worker's log and at the load of the database; more comes in than is followed"
         return problem(check, found, advice)
@@ -128,6 +135,11 @@ def check_queue(connection: "psycopg.Connection[Any]", _settings: Settings) -> I
         yield problem("queue.stalled", f"{stalled} jobs belong to workers that fell silent", _START_A_WORKER)
     else:
         yield ok("queue.stalled", "no jobs")
+    unknown = read_unknown_jobs(connection, TASKS)
+    if unknown:
+        yield warning("queue.left", told_jobs(unknown), _START_A_NEWER_WORKER)
+    else:
+        yield ok("queue.left", "no jobs")
     ((failed,),) = connection.execute(QUERIES["failed_jobs"]).fetchall()
     if failed:
         advice = "look for job errors in the worker's log; each is a fault in Headwater or in what it ran on"

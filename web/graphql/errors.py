@@ -1,5 +1,6 @@
 """Errors in answers: the same stable `code` as everywhere else in `extensions`, and nothing of what nobody expected."""
 
+import re
 import uuid
 from collections.abc import Iterable
 from typing import Any
@@ -7,9 +8,12 @@ from typing import Any
 import structlog
 from graphql import GraphQLError
 
-from catalog.errors import HeadwaterError, InvalidQuery
+from catalog.errors import HeadwaterError, InvalidQuery, NotUnderstood
 
 log = structlog.get_logger(__name__)
+
+#: How graphql-core says that an enum of the schema has no such word as was found in the database.
+_UNKNOWN_WORD = re.compile(r"Enum '\w+' cannot represent value: ")
 
 #: More errors than this do not make an answer clearer.
 MOST_ERRORS = 50
@@ -45,6 +49,13 @@ def _cause(error: GraphQLError) -> HeadwaterError:
         original = original.original_error
     if isinstance(original, HeadwaterError):
         return original
+    # With a path it is about an answer; without one about what was sent.
+    if (
+        error.path is not None
+        and isinstance(original, GraphQLError)
+        and _UNKNOWN_WORD.match(original.message)
+    ):
+        return NotUnderstood(f"the catalog holds what a newer release wrote: {original.message}"[:300])
     if error.path is None and (original is None or isinstance(original, GraphQLError)):
         # graphql-core itself refuses a query or a value in it; its words name the place.
         return InvalidQuery(error.message)

@@ -11,6 +11,7 @@ from functools import cached_property
 from typing import Any
 
 from catalog.documents.pipeline import Pipeline as PipelineDocument
+from catalog.forms import stored
 from catalog.keys import DatasetKey, JobKey
 from policies.conditions import Condition, from_document, leaves
 from web.graphql.cohort import Record
@@ -246,7 +247,7 @@ class PipelineRecord(Record):
     @cached_property
     def document(self) -> PipelineDocument:
         """The document as its model, defaults filled in."""
-        return PipelineDocument.model_validate(self.body)
+        return stored(PipelineDocument, self.body)
 
     @cached_property
     def condition(self) -> Condition:

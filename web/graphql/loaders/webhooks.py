@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.documents.webhook import Webhook
+from catalog.forms import stored
 from catalog.queries import load_queries
 from web.graphql.cohort import Record, in_cohort
 from web.graphql.pages import LAST_LONG, Order, Page, check_first, counted_once, page_of, pages_by_parent
@@ -44,7 +45,7 @@ class WebhookRecord(Record):
     @cached_property
     def document(self) -> Webhook:
         """The document as its model, defaults filled in."""
-        return Webhook.model_validate(self.body)
+        return stored(Webhook, self.body)
 
 
 @dataclass(slots=True, eq=False)
