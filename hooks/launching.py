@@ -17,7 +17,7 @@ import psycopg
 from sqlalchemy import Engine
 
 from catalog.database import driver_connection, translated_errors
-from catalog.documents.pipeline import CommandLaunch, HttpLaunch, SecretReference
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch, SecretReference
 from catalog.errors import HeadwaterError, Unavailable
 from catalog.facts import FactKind, Outcome, attempt_claimed, attempt_ended, attempt_started, natural_digest
 from catalog.keys import HEADWATER_NAMESPACE
@@ -249,7 +249,7 @@ def _attempt(context: LaunchContext, key: AttemptKey, boot: str, run: DueRun) ->
     match run.document.spec.launch:
         case CommandLaunch(command=command):
             pass
-        case HttpLaunch():
+        case HttpLaunch() | AirflowLaunch():
             raise ValueError(f"expected run {key.run_id} to be launched by a command")
         case _:
             assert_never(run.document.spec.launch)

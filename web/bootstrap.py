@@ -18,6 +18,7 @@ from graph.port import GraphStore
 from graph.postgresql.store import PostgresqlGraph
 from hooks.deciding.decider import Limits as DecidingLimits
 from hooks.engines.advancing import EngineContext
+from hooks.launchers.airflow import AirflowLauncher
 from hooks.launchers.command import CommandLauncher, boot_identity, host_identity
 from hooks.launchers.http import HttpLauncher
 from hooks.launching import LaunchContext
@@ -185,6 +186,7 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
         database=engine,
         engines={
             "http": HttpLauncher(outbound, secrets_folder=settings.secrets_dir, now=launch.now),
+            "airflow": AirflowLauncher(outbound, secrets_folder=settings.secrets_dir, now=launch.now),
         },
         host=launch.host,
         openlineage_url=launch.openlineage_url,

@@ -8,7 +8,7 @@ from urllib.parse import parse_qsl, urlsplit
 
 from catalog.documents.faults import Path, pointer
 from catalog.documents.http_launcher import HttpLauncher
-from catalog.documents.pipeline import CommandLaunch, CommandLauncher, HttpLaunch, Pipeline
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, CommandLauncher, HttpLaunch, Pipeline
 from catalog.redaction import holds_address_with_password
 
 _SECRET_NAME = re.compile(
@@ -20,6 +20,8 @@ _SECRET_OPTION = re.compile(r"--?([A-Za-z][\w-]*)=.+", re.DOTALL)
 _WORDS = re.compile(r"[^A-Za-z0-9]+|(?<=[a-z0-9])(?=[A-Z])")
 _SECRET_HEADERS = frozenset({"authorization"})
 _ADVICE = "name a secret instead, as {secret: env:HEADWATER_SECRET_NAME} in "
+
+_AIRFLOW_ADVICE = "keep it in Airflow, as a connection or a variable, and let the DAG read it there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +43,9 @@ def _warnings(pipeline: Pipeline) -> Iterator[DocumentWarning]:
             yield from _of_command(command)
         case HttpLaunch(http=http):
             yield from _of_http(http)
+        case AirflowLaunch(airflow=airflow):
+            # Whoever sees the DAG run in Airflow sees its conf, so no secret of the worker can be named there either.
+            yield from _of_body(("spec", "launch", "airflow", "conf"), airflow.conf, _AIRFLOW_ADVICE)
         case _:
             assert_never(pipeline.spec.launch)
 

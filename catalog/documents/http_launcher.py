@@ -193,6 +193,16 @@ AnswerName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z][A-Za-z0-9_]{0,
 JsonBody = Annotated[JsonValue, WithJsonSchema({})]
 
 
+def _not_too_often(interval: timedelta) -> timedelta:
+    if interval < SHORTEST_INTERVAL:
+        raise _refused("interval", f"expected at least 1s, found {format_duration(interval)}")
+    return interval
+
+
+Interval = Annotated[Duration, AfterValidator(_not_too_often)]
+"""Time between two questions to an engine."""
+
+
 class Idempotency(DocumentModel):
     """How the engine recognises a request that it has had before."""
 
@@ -225,20 +235,13 @@ class Poll(DocumentModel):
     reason: JsonPath | None = Field(
         None, description="Where the answer says why, for people.", examples=["$.message"]
     )
-    interval: Duration = Field(timedelta(seconds=10), description="Time between two questions; at least 1s.")
+    interval: Interval = Field(timedelta(seconds=10), description="Time between two questions; at least 1s.")
     absent: Statuses = Field(
         (),
         description="Statuses that mean that the engine never had the run, such as 404. With them a lost answer is "
         "settled by asking, and the run is sent again where the engine does not have it.",
         examples=[[404]],
     )
-
-    @field_validator("interval")
-    @classmethod
-    def _not_too_often(cls, interval: timedelta) -> timedelta:
-        if interval < SHORTEST_INTERVAL:
-            raise _refused("interval", f"expected at least 1s, found {format_duration(interval)}")
-        return interval
 
     @model_validator(mode="after")
     def _states_are_told_apart(self) -> Self:

@@ -19,6 +19,7 @@ from pydantic import (
 )
 from pydantic_core import PydanticCustomError
 
+from catalog.documents.airflow_launcher import AirflowLauncher
 from catalog.documents.duration import Duration, format_duration
 from catalog.documents.http_launcher import HttpLauncher
 from catalog.documents.references import (
@@ -84,7 +85,7 @@ class WhenAny(DocumentModel):
 
 
 _WHEN_KEYS = ("dataset", "all", "any")
-_LAUNCHER_KEYS = ("command", "http")
+_LAUNCHER_KEYS = ("command", "http", "airflow")
 
 
 def _one_key(field: str, keys: tuple[str, ...], value: Any) -> Any:
@@ -185,18 +186,28 @@ class HttpLaunch(DocumentModel):
     http: HttpLauncher = Field(description="Send a request to an engine.")
 
 
+class AirflowLaunch(DocumentModel):
+    """A run is started as a DAG run of Airflow."""
+
+    airflow: AirflowLauncher = Field(description="Start a DAG run of Airflow 3.")
+
+
 def _launch_tag(value: Any) -> str:
     match value:
         case CommandLaunch():
             return "<command>"
         case HttpLaunch():
             return "<http>"
+        case AirflowLaunch():
+            return "<airflow>"
         case _:
             return f"<{next(iter(value))}>"
 
 
 Launch = Annotated[
-    Annotated[CommandLaunch, Tag("<command>")] | Annotated[HttpLaunch, Tag("<http>")],
+    Annotated[CommandLaunch, Tag("<command>")]
+    | Annotated[HttpLaunch, Tag("<http>")]
+    | Annotated[AirflowLaunch, Tag("<airflow>")],
     Discriminator(_launch_tag),
     BeforeValidator(functools.partial(_one_key, "launch", _LAUNCHER_KEYS)),
 ]

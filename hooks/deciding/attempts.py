@@ -5,7 +5,7 @@ from typing import Any, assert_never
 
 import psycopg
 
-from catalog.documents.pipeline import CommandLaunch, HttpLaunch, Pipeline
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch, Pipeline
 from catalog.errors import NotFound
 from catalog.facts import FactKind, Outcome
 from catalog.forms import understood
@@ -56,9 +56,9 @@ class Attempts:
                 self._set.launches.append(key)
             case CommandLaunch():
                 self._set.jobs.append(launch_job([key], at=at))
-            case HttpLaunch() if at is None:
+            case HttpLaunch() | AirflowLaunch() if at is None:
                 self._set.engine_launches.append(key)
-            case HttpLaunch():
+            case HttpLaunch() | AirflowLaunch():
                 self._set.jobs.append(engine_launch_job([key], at=at))
             case _:
                 assert_never(launch)

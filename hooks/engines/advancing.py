@@ -18,7 +18,7 @@ import structlog
 from sqlalchemy import Engine as Database
 
 from catalog.database import driver_connection, translated_errors
-from catalog.documents.pipeline import CommandLaunch, HttpLaunch, Pipeline
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch, Pipeline
 from catalog.errors import ConfigurationError, Unavailable
 from catalog.facts import Outcome, attempt_claimed, attempt_ended, attempt_started
 from catalog.ledger import NewFact, append_facts
@@ -115,6 +115,8 @@ def _launcher_of(document: Pipeline) -> str:
     match document.spec.launch:
         case HttpLaunch():
             return "http"
+        case AirflowLaunch():
+            return "airflow"
         case CommandLaunch():
             raise ValueError(f"expected pipeline {document.name} to be launched by an engine")
         case _:

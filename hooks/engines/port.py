@@ -79,6 +79,7 @@ class Declined:
 
     until: dt.datetime | None
     told: str
+    reason: str = "the engine asked to come back later"
 
 
 @dataclass(frozen=True, slots=True)

@@ -216,8 +216,8 @@ def _unanswered(
     chance: float,
 ) -> Moved:
     match answer:
-        case Declined(until, told):
-            return _declined(dataclasses.replace(standing, told=told), traits, until, now, chance)
+        case Declined(told=told):
+            return _declined(dataclasses.replace(standing, told=told), traits, answer, now, chance)
         case Unreached(reason):
             return _failed(standing, traits, reason, now, chance, heard=False)
         case Unclear(reason, told, lasting):
@@ -278,18 +278,15 @@ def _cancelled(standing: Standing, traits: Traits, now: dt.datetime) -> Moved:
     return _finished(standing, _stopped(standing, standing.stop, "the engine was told"), now)
 
 
-def _declined(
-    standing: Standing, traits: Traits, until: dt.datetime | None, now: dt.datetime, chance: float
-) -> Moved:
-    reason = "the engine asked to come back later"
+def _declined(standing: Standing, traits: Traits, answer: Declined, now: dt.datetime, chance: float) -> Moved:
     if standing.stop is not None:
         # Who is to be stopped is not put off for ever.
-        return _failed(standing, traits, reason, now, chance, heard=standing.doubtful)
+        return _failed(standing, traits, answer.reason, now, chance, heard=standing.doubtful)
     failures = standing.failures + 1
     waiting = dataclasses.replace(
-        standing, phase=_unsent(standing), failing_since=None, failures=failures, trouble=reason
+        standing, phase=_unsent(standing), failing_since=None, failures=failures, trouble=answer.reason
     )
-    wait = _backoff(failures) if until is None else until - now
+    wait = _backoff(failures) if answer.until is None else answer.until - now
     return Moved(waiting, min(now + wait * (1 + SPREAD * chance), waiting.deadline))
 
 

@@ -24,7 +24,9 @@ def test_what_an_engine_has_is_told_by_what_it_said(database_url: str, tmp_path:
         database_url,
         [
             apply_fact(
-                pipeline_body("by_request", "raw", launch=launch), pipeline_body("by_command", "other")
+                pipeline_body("by_request", "raw", launch=launch),
+                pipeline_body("by_command", "other"),
+                pipeline_body("in_airflow", "other", launch={"airflow": {"url": ORIGIN, "dag": "orders"}}),
             ),
             *completed("load", outputs=["raw"]),
         ],
@@ -47,6 +49,7 @@ def test_what_an_engine_has_is_told_by_what_it_said(database_url: str, tmp_path:
             assert sorted((node["name"], node["launcher"]) for node in found["pipelines"]["nodes"]) == [
                 ("by_command", "COMMAND"),
                 ("by_request", "HTTP"),
+                ("in_airflow", "AIRFLOW"),
             ]
             answer: dict[str, Any] = found["pipelineRun"]
             return answer

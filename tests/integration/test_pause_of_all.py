@@ -159,7 +159,7 @@ def test_no_engine_is_asked_to_begin(story: Story, engine: Engine, tmp_path: Pat
     client = OutboundClient(OutboundPolicy(allow_loopback=True))
     launcher = HttpLauncher(client, secrets_folder=tmp_path, now=lambda: dt.datetime.now(dt.UTC))
     with http_double(answer) as double:
-        work = EngineStory(story.connection, engine, launcher, url=f"{double.url}/start")
+        work = EngineStory(story.connection, engine, launcher, "http", {"url": f"{double.url}/start"})
         work.register()
         work.arrive()
         story.command(PAUSE)

@@ -27,22 +27,27 @@ class EngineStory:
     """A pipeline that an engine runs, the jobs about it, and a clock of the test's own."""
 
     def __init__(
-        self, connection: psycopg.Connection[Any], database: Database, engine: Engine, **http: Any
+        self,
+        connection: psycopg.Connection[Any],
+        database: Database,
+        engine: Engine,
+        launcher: str,
+        spec: dict[str, Any],
     ) -> None:
         self.connection = connection
         self._reports = 0
         self.context = EngineContext(
             database=database,
-            engines={"http": engine},
+            engines={launcher: engine},
             host="host",
             openlineage_url="http://headwater.example",
             now=lambda: dt.datetime.now(dt.UTC),
         )
-        self._spec = http
+        self._launch = {launcher: spec}
 
     def register(self, **spec: Any) -> None:
         """Register the pipeline `p` on the dataset `a`."""
-        body = pipeline_body("p", "a", launch={"http": self._spec}, **spec)
+        body = pipeline_body("p", "a", launch=self._launch, **spec)
         append(self.connection, [apply_fact(body)])
         self.follow()
 
@@ -207,9 +212,8 @@ def telling(database_url: str, database: Database, secrets_folder: Path) -> Iter
             launcher = HttpLauncher(
                 client, secrets_folder=secrets_folder, now=lambda: dt.datetime.now(dt.UTC)
             )
-            return EngineStory(
-                connection, database, launcher, **{"timeouts": {"answer": "1s", "unreachable": "5m"}, **http}
-            )
+            spec = {"timeouts": {"answer": "1s", "unreachable": "5m"}, **http}
+            return EngineStory(connection, database, launcher, "http", spec)
 
         yield tell
     for client in clients:

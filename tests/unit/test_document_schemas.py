@@ -166,6 +166,43 @@ HTTP_PARTS: list[dict[str, Any]] = [
         for timeouts in [{}, {"connect": "1s", "answer": 3}, {"connect": 0}, {"total": 1}]
     ],
 ]
+AIRFLOW: dict[str, Any] = {"url": "https://airflow.example", "dag": "orders"}
+AIRFLOW_PARTS: list[dict[str, Any]] = [
+    *[
+        {"url": url}
+        for url in [
+            "https://airflow.example:8443/team/a%20b",
+            "http://[::1]:80",
+            "https://airflow.example/?a=b",
+            "https://airflow.example/${pipeline}",
+            "https://me:pass@airflow.example",
+            "airflow.example",
+            5,
+        ]
+    ],
+    *[{"dag": dag} for dag in ["a.b-c_d", "ä~+", "a/b", ".", "..", "", "a b", "a" * 251, "a?b", "a%2fb", 5]],
+    *[
+        {"credentials": credentials}
+        for credentials in [
+            None,
+            {},
+            {"username": "u", "password": {"secret": "file:x"}},
+            {"username": "u", "password": "x"},
+            {"username": "", "password": {"secret": "file:x"}},
+            {"username": "u"},
+            {"token": {"secret": "env:HEADWATER_SECRET_X"}},
+            {"token": "x"},
+            {"token": {"secret": "file:x"}, "username": "u"},
+            [],
+        ]
+    ],
+    *[{"conf": conf} for conf in [{}, {"a": ["${run.id}", 1, None]}, None, [], "${trigger}"]],
+    *[{"logicalDate": date} for date in ["due", "none", "now", None]],
+    *[{"whenPaused": choice} for choice in ["wait", "fail", "start"]],
+    *[{"interval": interval} for interval in ["1s", 0, "10"]],
+    *[{"timeouts": timeouts} for timeouts in [{}, {"answer": 3}, {"total": 1}]],
+    {"more": 1},
+]
 #: Each puts one value at one path of the smallest document.
 EDITS: list[tuple[tuple[str, ...], Any]] = [
     *[(("metadata", "name"), name) for name in ["a.b-c_D", "a/b", "", "a" * 129, 5]],
@@ -263,6 +300,9 @@ EDITS: list[tuple[tuple[str, ...], Any]] = [
     (("spec", "launch"), {"http": {"url": "http://e/"}, "command": {"argv": ["x"]}}),
     *[(("spec", "launch"), {"http": {"url": "http://e/x", **part}}) for part in HTTP_PARTS],
     *[(("spec", "launch"), {"http": {"url": url}}) for url in HTTP_URLS],
+    *[(("spec", "launch"), {"airflow": {**AIRFLOW, **part}}) for part in AIRFLOW_PARTS],
+    (("spec", "launch"), {"airflow": {"url": "https://airflow.example"}}),
+    (("spec", "launch"), {"airflow": {"dag": "orders"}}),
     (("apiVersion",), "headwater/v2"),
     (("status",), {}),
 ]

@@ -6,12 +6,14 @@ from pathlib import Path
 import pytest
 from pydantic import BaseModel
 
+from catalog.documents.airflow_launcher import AirflowLauncher, PasswordCredentials, TokenCredentials
 from catalog.documents.document import Document
 from catalog.documents.duration import format_duration
 from catalog.documents.http_launcher import HttpCancel, HttpLauncher, HttpTimeouts, Idempotency, Poll
 from catalog.documents.kinds import model_of
 from catalog.documents.loading import load_text
 from catalog.documents.pipeline import (
+    AirflowLaunch,
     Backoff,
     CommandLaunch,
     CommandLauncher,
@@ -46,6 +48,11 @@ PREFIXES: list[tuple[str, type[BaseModel]]] = [
     ("spec.launch.http.poll", Poll),
     ("spec.launch.http.cancel", HttpCancel),
     ("spec.launch.http.timeouts", HttpTimeouts),
+    ("spec.launch", AirflowLaunch),
+    ("spec.launch.airflow", AirflowLauncher),
+    ("spec.launch.airflow.credentials", PasswordCredentials),
+    ("spec.launch.airflow.credentials", TokenCredentials),
+    ("spec.launch.airflow.timeouts", HttpTimeouts),
     ("spec.retries", Retries),
     ("spec.retries.backoff", Backoff),
 ]
@@ -58,6 +65,8 @@ GROUPS = {
     "spec.launch.http.poll",
     "spec.launch.http.cancel",
     "spec.launch.http.timeouts",
+    "spec.launch.airflow",
+    "spec.launch.airflow.timeouts",
     "spec.retries",
     "spec.retries.backoff",
 }
@@ -116,6 +125,10 @@ def test_the_tables_name_every_field_and_no_other() -> None:
         ("spec.launch.http.timeouts.connect", format_duration(HttpTimeouts().connect)),
         ("spec.launch.http.timeouts.answer", format_duration(HttpTimeouts().answer)),
         ("spec.launch.http.timeouts.unreachable", format_duration(HttpTimeouts().unreachable)),
+        ("spec.launch.airflow.logicalDate", AirflowLauncher.model_fields["logical_date"].default),
+        ("spec.launch.airflow.whenPaused", AirflowLauncher.model_fields["when_paused"].default),
+        ("spec.launch.airflow.interval", format_duration(AirflowLauncher.model_fields["interval"].default)),
+        ("spec.launch.airflow.timeouts.answer", format_duration(HttpTimeouts().answer)),
         ("spec.retries.count", Retries().count),
         ("spec.retries.backoff.initial", format_duration(Backoff().initial)),
         ("spec.retries.backoff.factor", f"{Backoff().factor:g}"),

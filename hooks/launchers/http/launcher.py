@@ -1,17 +1,16 @@
 """Sends the requests of an attempt and says what their answers mean."""
 
 import datetime as dt
-import json
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, NoReturn, assert_never
+from typing import Any, assert_never
 
 import httpx
 
 from catalog.documents import http_launcher
 from catalog.documents.http_launcher import Poll
 from catalog.documents.json_path import NOTHING, value_at
-from catalog.documents.pipeline import CommandLaunch, HttpLaunch
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch
 from catalog.documents.template import ANSWER, variables_of
 from catalog.errors import HeadwaterError
 from hooks.engines.port import (
@@ -19,7 +18,6 @@ from hooks.engines.port import (
     Accepted,
     AskAnswer,
     CancelAnswer,
-    Declined,
     Ended,
     EngineAttempt,
     Going,
@@ -32,11 +30,10 @@ from hooks.engines.port import (
     Unreached,
 )
 from hooks.engines.told import LONGEST_TOLD, printable
+from hooks.launchers.answers import CONFLICT, declined, json_of, unanswered
 from hooks.launchers.http.requests import Prepared, cancel_request, launch_request, status_request
 from hooks.outbound import Answered, Bounds, NotSent, OutboundClient, Unanswered, origin_of
-from hooks.outbound.retry_after import retry_after
 
-TOO_MANY, UNAVAILABLE, CONFLICT = 429, 503, 409
 #: A gateway that did not get the engine's answer: the engine may have had the request all the same.
 _GATEWAY = frozenset({502, 504})
 _NOT_THERE = frozenset({404, 410})
@@ -103,9 +100,9 @@ class HttpLauncher:
                 return Unclear(printable(f"{origin} answered {answer.status}, but {error}"), told)
         if answer.status in _GATEWAY or (again and answer.status == CONFLICT):
             return Unclear(f"{origin} answered {answer.status}: the engine may have the attempt", told)
-        declined = self._declined(answer, told)
-        if declined is not None:
-            return declined
+        later = declined(answer, told, self._now())
+        if later is not None:
+            return later
         return Ended(origin, False, f"{origin} answered {answer.status}", told)
 
     async def ask(self, attempt: EngineAttempt, handle: Handle | None) -> AskAnswer:
@@ -119,16 +116,16 @@ class HttpLauncher:
             return Unclear(printable(error.message), lasting=True)
         exchange = await self._client.send(prepared.request, _bounds(http))
         if not isinstance(exchange, Answered):
-            return _unanswered(exchange)
+            return unanswered(exchange)
         return self._asked(http.poll, prepared, exchange)
 
     def _asked(self, poll: Poll, prepared: Prepared, answer: Answered) -> AskAnswer:
         told = _told(prepared, answer, shown=poll.is_template)
         if answer.status in poll.absent or answer.status in _NOT_THERE:
             return Absent(answer.status in poll.absent, told)
-        declined = self._declined(answer, told)
-        if declined is not None:
-            return declined
+        later = declined(answer, told, self._now())
+        if later is not None:
+            return later
         if not httpx.codes.is_success(answer.status):
             return Unclear(f"{origin_of(answer.url)} answered {answer.status}", told)
         return _state(poll, prepared, answer, told)
@@ -142,20 +139,14 @@ class HttpLauncher:
             return Impossible(printable(error.message))
         exchange = await self._client.send(prepared.request, _bounds(http))
         if not isinstance(exchange, Answered):
-            return _unanswered(exchange)
+            return unanswered(exchange)
         told = _told(prepared, exchange)
         if httpx.codes.is_success(exchange.status) or exchange.status in _NOTHING_TO_END:
             return Stopped(told)
-        declined = self._declined(exchange, told)
-        if declined is not None:
-            return declined
+        later = declined(exchange, told, self._now())
+        if later is not None:
+            return later
         return Unclear(f"{origin_of(exchange.url)} answered {exchange.status} to the cancel", told)
-
-    def _declined(self, answer: Answered, told: str) -> Declined | None:
-        until = retry_after(answer.headers.get("retry-after"), self._now())
-        if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and until is not None):
-            return Declined(until, told)
-        return None
 
 
 def _document(attempt: EngineAttempt) -> http_launcher.HttpLauncher:
@@ -163,7 +154,7 @@ def _document(attempt: EngineAttempt) -> http_launcher.HttpLauncher:
     match launch:
         case HttpLaunch(http=http):
             return http
-        case CommandLaunch():
+        case CommandLaunch() | AirflowLaunch():
             raise ValueError(f"expected run {attempt.run.run_id} to be launched by a request")
         case _:
             assert_never(launch)
@@ -172,19 +163,6 @@ def _document(attempt: EngineAttempt) -> http_launcher.HttpLauncher:
 def _bounds(http: http_launcher.HttpLauncher) -> Bounds:
     times = http.timeouts
     return Bounds(times.connect.total_seconds(), times.answer.total_seconds())
-
-
-def _unanswered(exchange: NotSent | Unanswered) -> Unreached | Unclear:
-    """Return what it means that a question about an attempt had no answer: it changes nothing either way."""
-    match exchange:
-        case NotSent(reason, True):
-            return Unclear(printable(reason), lasting=True)
-        case NotSent(reason, _):
-            return Unreached(printable(reason))
-        case Unanswered(reason):
-            return Unclear(printable(reason))
-        case _:
-            assert_never(exchange)
 
 
 def _successful(http: http_launcher.HttpLauncher, status: int) -> bool:
@@ -197,7 +175,7 @@ def _handle(http: http_launcher.HttpLauncher, answer: Answered) -> dict[str, Any
     if poll is None:
         raise ValueError("nothing is to be asked")
     by_path = not poll.is_template and poll.url.startswith("$")
-    content = _json(answer) if by_path or http.answer else None
+    content = json_of(answer) if by_path or http.answer else None
     kept = {name: _kept(value_at(path, content), path) for name, path in http.answer.items()}
     handle: dict[str, Any] = {"answer": kept, "zone": int(answer.zone)}
     if by_path:
@@ -225,24 +203,10 @@ def _joined(answer: Answered, reference: str | int | bool) -> str:
         raise ValueError("its status URL is no URL") from None
 
 
-def _no_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON")
-
-
-def _json(answer: Answered) -> Any:
-    """Return the body as JSON; raise `ValueError` that says what is wrong with it."""
-    if answer.cut is not None:
-        raise ValueError(answer.cut)
-    try:
-        return json.loads(answer.body, parse_constant=_no_constant)
-    except (ValueError, RecursionError):
-        raise ValueError("its body is no JSON") from None
-
-
 def _state(poll: Poll, prepared: Prepared, answer: Answered, told: str) -> Going | Ended | Unclear:
     origin = origin_of(answer.url)
     try:
-        content = _json(answer)
+        content = json_of(answer)
     except ValueError as error:
         return Unclear(printable(f"{origin} answered {answer.status}, but {error}"), told)
     state = value_at(poll.state, content)

@@ -3,7 +3,6 @@
 Source of the structured form: CloudEvents 1.0.2, JSON event format.
 """
 
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -16,16 +15,14 @@ from catalog.documents.http_launcher import HttpLauncher, SecretHeader
 from catalog.documents.template import render_body, render_text, render_url
 from catalog.errors import InvalidInput, SecretUnavailable
 from hooks.engines.port import EngineAttempt, Handle
-from hooks.launchers.http.variables import values_of, with_answer
+from hooks.launchers.answers import without_secrets
 from hooks.launchers.secret import SecretReference
+from hooks.launchers.variables import values_of, with_answer
 from hooks.outbound import OutboundRequest, Zone, origin_of
 
 JSON, CLOUD_EVENT = "application/json", "application/cloudevents+json; charset=utf-8"
 EVENT_TYPE = "headwater.pipeline_run.due"
 _HEADER_VALUE = re.compile(r"[!-~](?:[\t -~]*[!-~])?")
-#: A secret shorter than this is not looked for in answers: it would be found everywhere.
-_SHORTEST_SECRET = 4
-_MARK = "[redacted]"
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,10 +34,7 @@ class Prepared:
 
     def without_secrets(self, text: str) -> str:
         """Return the text without the secrets, should the server have sent them back."""
-        forms = self.secrets | {json.dumps(secret)[1:-1] for secret in self.secrets}
-        for form in sorted(forms, key=len, reverse=True):
-            text = text.replace(form, _MARK)
-        return text
+        return without_secrets(text, self.secrets)
 
 
 def launch_request(http: HttpLauncher, attempt: EngineAttempt, secrets_folder: Path | None) -> Prepared:
@@ -140,7 +134,7 @@ def _headers(
                 raise SecretUnavailable(
                     f"the secret {value.secret} cannot stand in the header {name}", secret=value.secret
                 )
-            secrets.update({secret} if len(secret) >= _SHORTEST_SECRET else set())
+            secrets.add(secret)
         else:
             headers[name] = render_text(value, values)
     return headers, frozenset(secrets)

@@ -117,6 +117,7 @@ class Launcher(Enum):
 
     COMMAND = word("command", "A worker that was started with `--allow-commands`.")
     HTTP = word("http", "A request to an engine, which any worker sends.")
+    AIRFLOW = word("airflow", "A DAG run of Airflow, which any worker asks for.")
 
 
 @enum_type

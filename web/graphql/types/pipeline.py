@@ -8,7 +8,7 @@ from typing import assert_never
 import strawberry
 from strawberry.scalars import JSON
 
-from catalog.documents.pipeline import CommandLaunch, HttpLaunch
+from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch
 from catalog.keys import DatasetKey, JobKey
 from policies.conditions import ConditionState
 from policies.transitions import RunState
@@ -224,6 +224,8 @@ def _launcher(root: PipelineRecord) -> Launcher:
             return Launcher.COMMAND
         case HttpLaunch():
             return Launcher.HTTP
+        case AirflowLaunch():
+            return Launcher.AIRFLOW
         case _:
             assert_never(launch)
 

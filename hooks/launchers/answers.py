@@ -1,0 +1,60 @@
+"""What answers over HTTP mean to every launcher, and how they are told without the secrets that were sent."""
+
+import datetime as dt
+import json
+from collections.abc import Collection
+from typing import Any, NoReturn, assert_never
+
+from hooks.engines.port import Declined, Unclear, Unreached
+from hooks.engines.told import printable
+from hooks.outbound import Answered, NotSent, Unanswered
+from hooks.outbound.retry_after import retry_after
+
+TOO_MANY, UNAVAILABLE, CONFLICT = 429, 503, 409
+#: A secret shorter than this is not looked for in answers: it would be found everywhere.
+SHORTEST_SECRET = 4
+_MARK = "[redacted]"
+
+
+def declined(answer: Answered, told: str, now: dt.datetime) -> Declined | None:
+    """Return that the server asks to come back later, where it does."""
+    until = retry_after(answer.headers.get("retry-after"), now)
+    if answer.status == TOO_MANY or (answer.status == UNAVAILABLE and until is not None):
+        return Declined(until, told)
+    return None
+
+
+def unanswered(exchange: NotSent | Unanswered) -> Unreached | Unclear:
+    """Return what it means that a question about an attempt had no answer: it changes nothing either way."""
+    match exchange:
+        case NotSent(reason, True):
+            return Unclear(printable(reason), lasting=True)
+        case NotSent(reason, _):
+            return Unreached(printable(reason))
+        case Unanswered(reason):
+            return Unclear(printable(reason))
+        case _:
+            assert_never(exchange)
+
+
+def json_of(answer: Answered) -> Any:
+    """Return the body as JSON; raise `ValueError` that says what is wrong with it."""
+    if answer.cut is not None:
+        raise ValueError(answer.cut)
+    try:
+        return json.loads(answer.body, parse_constant=_no_constant)
+    except (ValueError, RecursionError):
+        raise ValueError("its body is no JSON") from None
+
+
+def _no_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is no JSON")
+
+
+def without_secrets(text: str, secrets: Collection[str]) -> str:
+    """Return the text without the secrets, should the server have sent them back."""
+    long_enough = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
+    forms = long_enough | {json.dumps(secret)[1:-1] for secret in long_enough}
+    for form in sorted(forms, key=len, reverse=True):
+        text = text.replace(form, _MARK)
+    return text
