@@ -13,6 +13,7 @@ from xdist.scheduler import LoadScopeScheduling
 
 from catalog.database import create_database_engine
 from catalog.migrations import migrate
+from tests.services.former_release import FormerRelease, find_former_release, unpack_former_release
 from tests.services.postgresql import drop_database, embedded_cluster, fresh_database
 
 # A loaded machine is no reason to fail an example.
@@ -32,14 +33,17 @@ def missing() -> dict[str, str]:
     found = {}
     if not DATA.is_dir():
         found["interop"] = f"there is no folder {DATA}"
+    if find_former_release() is None:
+        found["history"] = "the history lacks the release before: git fetch --unshallow --tags"
     if os.geteuid() != 0:
         found["root"] = "this user is not root"
     return found
 
 
 def pytest_report_header() -> list[str]:
-    """Say what is deselected, and why."""
-    return [f"{marker} tests are deselected: {reason}" for marker, reason in missing().items()]
+    """Say which release is the one before, what is deselected, and why."""
+    former = f"the release before this one: {find_former_release() or 'not known'}"
+    return [former, *(f"{marker} tests are deselected: {reason}" for marker, reason in missing().items())]
 
 
 @pytest.hookimpl(trylast=True)
@@ -117,6 +121,20 @@ def database_url(cluster_url: str, template_database: str) -> Iterator[str]:
     url = fresh_database(cluster_url, template_database)
     yield url
     drop_database(url)
+
+
+@pytest.fixture
+def empty_database(cluster_url: str) -> Iterator[str]:
+    """The URL of a database of the test's own that was never migrated."""
+    url = fresh_database(cluster_url)
+    yield url
+    drop_database(url)
+
+
+@pytest.fixture(scope="session")
+def former_release(tmp_path_factory: pytest.TempPathFactory) -> FormerRelease:
+    """The code of the release before; for tests marked `history`."""
+    return unpack_former_release(tmp_path_factory.mktemp("former"))
 
 
 @pytest.fixture

@@ -1,12 +1,15 @@
-"""Two webs and two workers are replaced one by one under load, and the schema grows meanwhile: nobody notices."""
+"""Two webs and two workers of the release before are replaced one by one under load: nobody notices."""
 
 import http.client
 import json
+import os
 import random
 import threading
 import time
 from collections import Counter
+from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -14,11 +17,12 @@ import pytest
 
 from benchmarks.crash import Posted, check, documents
 from benchmarks.events import complete_event
-from tests.support.newer_release import expand
-from tests.support.processes import free_port, lines, part, wait_for_server
+from catalog.schema import Standing, read_schema
+from tests.services.former_release import FormerRelease
+from tests.support.command_line import CommandLine
+from tests.support.processes import free_port, lines, part, wait_for_lines, wait_for_server
 from tests.support.spine import append, apply_fact, connect
 
-EVENTS = 300
 CLIENTS = 3
 #: What a client may hear and then asks again: nobody there, or come back later.
 RETRYABLE = {0, 503}
@@ -31,19 +35,22 @@ class Clients:
         self.ports = ports
         self.posted = Posted()
         self.heard: Counter[int] = Counter()
+        self._end = threading.Event()
         self._threads = [threading.Thread(target=self._post, args=(number,)) for number in range(CLIENTS)]
 
     def start(self) -> None:
         for thread in self._threads:
             thread.start()
 
-    def join(self) -> None:
+    def stop(self) -> None:
+        """Let each client end what it has begun."""
+        self._end.set()
         for thread in self._threads:
             thread.join()
 
     def _post(self, number: int) -> None:
         chooser = random.Random(number)
-        for _ in range(number, EVENTS, CLIENTS):
+        while not self._end.is_set():
             event = complete_event("input")
             while (status := self._once(chooser.choice(self.ports), event)) in RETRYABLE:
                 time.sleep(0.05)
@@ -51,7 +58,7 @@ class Clients:
                 return  # seen by the test in what was heard
             with self.posted.lock:
                 self.posted.acknowledged.append(event["run"]["runId"])
-            time.sleep(chooser.uniform(0, 0.15))
+            time.sleep(chooser.uniform(0, 0.6))
 
     def _once(self, port: int, event: dict[str, Any]) -> int:
         connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
@@ -71,56 +78,91 @@ class Clients:
         return status
 
 
-@pytest.mark.timeout(240)
-def test_webs_and_workers_are_replaced_one_by_one(tmp_path: Path, database_url: str) -> None:
-    with ExitStack() as everything:
-        webs: list[tuple[int, ExitStack]] = []
-        workers: list[ExitStack] = []
+@dataclass
+class Deployment:
+    """Webs and workers on one database; what is started is ended with the stack."""
 
-        def add_web(port: int) -> None:
-            stack = everything.enter_context(ExitStack())
-            stack.enter_context(part("serve", "--port", str(port), data_dir=tmp_path, url=database_url))
+    folder: Path
+    url: str
+    everything: ExitStack
+    webs: list[tuple[int, ExitStack]] = field(default_factory=list)
+    workers: list[ExitStack] = field(default_factory=list)
+
+    def add_web(self, port: int, **environment: str) -> None:
+        self.webs.append((port, self._start("serve", "--port", str(port), **environment)))
+
+    def add_worker(self, **environment: str) -> None:
+        self.workers.append(self._start("worker", "--allow-commands", str(self.folder), **environment))
+
+    def _start(self, *arguments: str, **environment: str) -> ExitStack:
+        stack = self.everything.enter_context(ExitStack())
+        stack.enter_context(part(*arguments, data_dir=self.folder, url=self.url, **environment))
+        return stack
+
+    def wait_for_webs(self) -> list[int]:
+        """Return the ports of the webs once all of them answer."""
+        for port, _ in self.webs:
             wait_for_server(port)
-            webs.append((port, stack))
-
-        def add_worker() -> None:
-            stack = everything.enter_context(ExitStack())
-            arguments = ["--allow-commands", str(tmp_path)]
-            stack.enter_context(part("worker", *arguments, data_dir=tmp_path, url=database_url))
-            workers.append(stack)
-
-        for _ in range(2):
-            add_web(free_port())
-            add_worker()
-        with connect(database_url) as connection:
-            append(connection, [apply_fact(*documents(tmp_path))])
-        clients = Clients([port for port, _ in webs])
-        clients.start()
-        # The newer release migrates first, while the older one works.
-        with connect(database_url) as connection:
-            expand(connection)
-        # Workers first: they must understand what newer webs take.
-        for _ in range(2):
-            add_worker()
-            time.sleep(1)
-            workers.pop(0).close()
-        for _ in range(2):
-            port, web = webs.pop(0)
-            web.close()
-            add_web(port)
-        clients.join()
-        assert set(clients.heard) <= {201, *RETRYABLE}
-        assert len(clients.posted.acknowledged) == EVENTS
-        wait_until_quiet(database_url)
-        files = [tmp_path / "each.txt", tmp_path / "latest.txt"]
-        found = check(database_url, clients.posted, files, expected=EVENTS)
-        assert {name: value for name, value in found.items() if value and not name.endswith("_count")} == {}
-        # Nothing was lost on the way: what ran while its worker was replaced was adopted.
-        assert found["attempts_lost_count"] == 0
-        assert len(lines(tmp_path / "each.txt")) == EVENTS
+        return [port for port, _ in self.webs]
 
 
-def wait_until_quiet(url: str, seconds: float = 90.0) -> None:
+def replace_one_by_one(deployment: Deployment, older: dict[str, str], migrate: Callable[[], None]) -> None:
+    """Replace two webs and two workers of the older release under load; nothing is lost, everything runs once."""
+    folder, url = deployment.folder, deployment.url
+    for _ in range(2):
+        deployment.add_web(free_port(), **older)
+        deployment.add_worker(**older)
+    with connect(url) as connection:
+        append(connection, [apply_fact(*documents(folder))])
+    clients = Clients(deployment.wait_for_webs())
+    clients.start()
+    # The newer release migrates first. The older one goes on alone: it takes events, follows them, starts what is due.
+    wait_for_lines(folder / "each.txt", 5, 30)
+    migrate()
+    wait_for_lines(folder / "each.txt", len(lines(folder / "each.txt")) + 15, 30)
+    # Workers first: they must understand what newer webs take.
+    for _ in range(2):
+        deployment.add_worker()
+        time.sleep(1)
+        deployment.workers.pop(0).close()
+    for _ in range(2):
+        port, web = deployment.webs.pop(0)
+        web.close()
+        deployment.add_web(port)
+        wait_for_server(port)
+    clients.stop()
+    acknowledged = len(clients.posted.acknowledged)
+    assert set(clients.heard) <= {201, *RETRYABLE}
+    assert clients.heard[201] == acknowledged > 30
+    wait_until_quiet(url, acknowledged)
+    files = [folder / "each.txt", folder / "latest.txt"]
+    found = check(url, clients.posted, files, expected=acknowledged)
+    assert {name: value for name, value in found.items() if value and not name.endswith("_count")} == {}
+    # Nothing was lost on the way: what ran while its worker was replaced was adopted.
+    assert found["attempts_lost_count"] == 0
+    assert len(lines(folder / "each.txt")) == acknowledged
+
+
+@pytest.mark.history
+def test_the_release_before_is_replaced_one_by_one(
+    tmp_path: Path, empty_database: str, former_release: FormerRelease
+) -> None:
+    headwater = CommandLine({**os.environ, "HEADWATER_DATABASE_URL": empty_database})
+    headwater.with_environment(**former_release.environment).done("migrate")
+    with connect(empty_database) as connection:
+        assert read_schema(connection).revision == former_release.revision
+    with ExitStack() as everything:
+        deployment = Deployment(tmp_path, empty_database, everything)
+        replace_one_by_one(deployment, former_release.environment, lambda: headwater.done("migrate"))
+    with connect(empty_database) as connection:
+        schema = read_schema(connection)
+    assert schema.standing is Standing.CURRENT
+    # This release promises the one before that it may run on the schema.
+    assert schema.oldest is not None
+    assert schema.oldest <= former_release.revision
+
+
+def wait_until_quiet(url: str, runs: int, seconds: float = 90.0) -> None:
     deadline = time.monotonic() + seconds
     row = None
     with connect(url) as connection:
@@ -131,7 +173,7 @@ def wait_until_quiet(url: str, seconds: float = 90.0) -> None:
                 " (SELECT position FROM follower WHERE name = 'graph') ="
                 " (SELECT coalesce(max(sequence), 0) FROM observation)"
             ).fetchone()
-            if row == (EVENTS, 0, True):
+            if row == (runs, 0, True):
                 return
             time.sleep(0.1)
-    raise AssertionError(f"expected {EVENTS} runs, none open and no lag, found {row}")
+    raise AssertionError(f"expected {runs} runs, none open and no lag, found {row}")

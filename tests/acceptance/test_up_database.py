@@ -13,17 +13,10 @@ import pytest
 from benchmarks.events import complete_event
 from benchmarks.server import HEADWATER, Server, pipeline, start_server, stop_server, temporary_folder
 from catalog.migrations import HEAD
-from tests.services.postgresql import connect, drop_database, fresh_database
+from tests.services.postgresql import connect
 from tests.support.processes import post, wait_for_lines
 
 INPUT = {"namespace": "benchmark", "name": "input"}
-
-
-@pytest.fixture
-def empty_database(cluster_url: str) -> Iterator[str]:
-    url = fresh_database(cluster_url)
-    yield url
-    drop_database(url)
 
 
 @pytest.fixture
