@@ -11,6 +11,7 @@ from catalog.documents.credentials import credential_warnings
 from catalog.documents.document import Document
 from catalog.documents.kinds import model_of
 from catalog.documents.pipeline import Pipeline
+from catalog.documents.webhook import Webhook
 from catalog.errors import CausalLoop, Conflict, HeadwaterError, InvalidDocument
 from catalog.keys import DatasetKey
 from policies.loops import PipelineEdges, describe_loop, find_loop
@@ -124,9 +125,12 @@ def _plan_document(
     edges: PipelineEdges | None = None
     warnings: list[PipelineWarning] = []
     model = model_of(document)
+    if isinstance(model, Pipeline | Webhook):
+        warnings += _credential_warnings(model)
     if isinstance(model, Pipeline):
         edges = PipelineEdges.of(document.name, model)
-        warnings = _warnings(model, edges, circumstances)
+        seen = circumstances.seen.get(edges.name, SeenUses())
+        warnings += undeclared_uses(edges, seen, circumstances.aliases)
     return DocumentPlan(
         document=document,
         edges=edges,
@@ -152,16 +156,10 @@ def _conflict(document: Document, stored: StoredDocument, expected: Mapping[str,
     return Conflict(f"{reference}: expected version {wanted} to be current, found {stored.version}")
 
 
-def _warnings(
-    pipeline: Pipeline, edges: PipelineEdges, circumstances: Circumstances
-) -> list[PipelineWarning]:
-    seen = circumstances.seen.get(edges.name, SeenUses())
+def _credential_warnings(document: Pipeline | Webhook) -> list[PipelineWarning]:
     return [
-        *(
-            PipelineWarning(CREDENTIAL_WRITTEN_OUT, f"{found.pointer}: {found.message}")
-            for found in credential_warnings(pipeline)
-        ),
-        *undeclared_uses(edges, seen, circumstances.aliases),
+        PipelineWarning(CREDENTIAL_WRITTEN_OUT, f"{found.pointer}: {found.message}")
+        for found in credential_warnings(document)
     ]
 
 

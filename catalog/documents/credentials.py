@@ -1,7 +1,7 @@
 """Warnings about values of a document that look like a credential written out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, assert_never
 from urllib.parse import parse_qsl, urlsplit
@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlsplit
 from catalog.documents.faults import Path, pointer
 from catalog.documents.http_launcher import HttpLauncher
 from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, CommandLauncher, HttpLaunch, Pipeline
+from catalog.documents.webhook import Webhook
 from catalog.redaction import holds_address_with_password
 
 _SECRET_NAME = re.compile(
@@ -22,6 +23,7 @@ _SECRET_HEADERS = frozenset({"authorization"})
 _ADVICE = "name a secret instead, as {secret: env:HEADWATER_SECRET_NAME} in "
 
 _AIRFLOW_ADVICE = "keep it in Airflow, as a connection or a variable, and let the DAG read it there"
+_WEBHOOK_ADVICE = "whoever may read documents sees it; let the receiver check the signature instead"
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,12 +34,18 @@ class DocumentWarning:
     message: str
 
 
-def credential_warnings(pipeline: Pipeline) -> list[DocumentWarning]:
+def credential_warnings(document: Pipeline | Webhook) -> list[DocumentWarning]:
     """Return a warning for each value that looks like a credential; none of them shows the value."""
-    return list(_warnings(pipeline))
+    match document:
+        case Pipeline():
+            return list(_of_pipeline(document))
+        case Webhook():
+            return list(_of_urls([(("spec", "url"), document.spec.url)], _WEBHOOK_ADVICE))
+        case _:
+            assert_never(document)
 
 
-def _warnings(pipeline: Pipeline) -> Iterator[DocumentWarning]:
+def _of_pipeline(pipeline: Pipeline) -> Iterator[DocumentWarning]:
     match pipeline.spec.launch:
         case CommandLaunch(command=command):
             yield from _of_command(command)
@@ -74,14 +82,18 @@ def _of_http(http: HttpLauncher) -> Iterator[DocumentWarning]:
     for name, value in http.headers.items():
         if isinstance(value, str) and (name.lower() in _SECRET_HEADERS or _names_a_secret(name)):
             yield _warning((*at, "headers", name), f"{name} looks like a credential", advice)
-    urls: list[tuple[Path, str]] = [(("url",), http.url)]
-    urls += [(("poll", "url"), http.poll.url)] if http.poll else []
-    urls += [(("cancel", "url"), http.cancel.url)] if http.cancel else []
+    urls: list[tuple[Path, str]] = [((*at, "url"), http.url)]
+    urls += [((*at, "poll", "url"), http.poll.url)] if http.poll else []
+    urls += [((*at, "cancel", "url"), http.cancel.url)] if http.cancel else []
+    yield from _of_urls(urls, advice)
+    yield from _of_body((*at, "body"), http.body, advice)
+
+
+def _of_urls(urls: Iterable[tuple[Path, str]], advice: str) -> Iterator[DocumentWarning]:
     for path, url in urls:
         for name, value in parse_qsl(urlsplit(url).query):
             if value and not value.startswith("${") and _names_a_secret(name):
-                yield _warning((*at, *path), f"the parameter {name} looks like a credential", advice)
-    yield from _of_body((*at, "body"), http.body, advice)
+                yield _warning(path, f"the parameter {name} looks like a credential", advice)
 
 
 def _of_body(path: Path, body: Any, advice: str) -> Iterator[DocumentWarning]:

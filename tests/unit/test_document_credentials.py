@@ -6,6 +6,7 @@ import pytest
 
 from catalog.documents.credentials import credential_warnings
 from catalog.documents.pipeline import Pipeline
+from catalog.documents.webhook import Webhook
 
 
 def pipeline(*argv: str, **environment: Any) -> Pipeline:
@@ -60,3 +61,23 @@ def test_an_option_with_a_credential_is_a_warning() -> None:
 
     assert warning.pointer == "/spec/launch/command/argv/1"
     assert "option db-password looks like a credential" in warning.message
+
+
+def webhook(url: str) -> Webhook:
+    return Webhook.model_validate(
+        {
+            "apiVersion": "headwater/v1",
+            "kind": "Webhook",
+            "metadata": {"name": "receiver", "owner": "data-platform"},
+            "spec": {"url": url, "events": ["version.*"], "secret": "env:HEADWATER_SECRET_WEBHOOK"},
+        }
+    )
+
+
+def test_a_credential_in_the_address_of_a_webhook_is_a_warning() -> None:
+    [warning] = credential_warnings(webhook("https://example.com/hook?team=data&access_token=hunter2"))
+
+    assert warning.pointer == "/spec/url"
+    assert "the parameter access_token looks like a credential" in warning.message
+    assert "hunter2" not in warning.message
+    assert credential_warnings(webhook("https://example.com/hook?team=data")) == []
