@@ -6,7 +6,7 @@ DEMO := examples/flights/.venv
 PIP := --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: test check lint types imports pytest history install demo demo-environment bench secrets clean
+.PHONY: test check lint types imports pytest fuzz history install demo demo-environment bench secrets clean
 
 test: check pytest
 
@@ -48,6 +48,12 @@ history:
 
 pytest: install demo-environment history
 	$(BIN)/pytest -n 2 $(ARGS)
+
+# What `make test` fuzzes for seconds, for as long as one likes: TIMES as much, from another SEED each time.
+TIMES ?= 20
+SEED ?= $(shell date +%s)
+fuzz: install
+	HEADWATER_FUZZ_TIMES=$(TIMES) HEADWATER_FUZZ_SEED=$(SEED) $(BIN)/pytest -rP tests/fuzz $(ARGS)
 
 # The flights of New York City through registered pipelines; ARGS=--once ends when every expected run has succeeded.
 demo: install demo-environment

@@ -174,7 +174,7 @@ def health_router(
         return _json(200, {"status": "alive", "service": "headwater", "version": VERSION})
 
     @router.head("/readyz", include_in_schema=False)
-    @router.get("/readyz", response_model=ReadinessAnswer)
+    @router.get("/readyz", response_model=ReadinessAnswer, responses={503: {"model": ReadinessAnswer}})
     async def get_readiness(request: Request) -> Response:
         """200 `ready`, 200 `degraded` when answers are behind or lack a parked fact, else 503; each check by name."""
         require(request, Permission.READ)

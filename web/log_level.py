@@ -147,6 +147,7 @@ class NewLogLevel(BaseModel):
     level: Level
     seconds: int = Field(
         DEFAULT_SECONDS,
+        strict=True,
         gt=0,
         le=LONGEST_SECONDS,
         description="For how long; each process then returns to its own.",

@@ -20,7 +20,7 @@ class Problem(TypedDict):
     pointer: NotRequired[str]
 
 
-_PROBLEM = {
+_PROBLEM: dict[str, Any] = {
     "description": "A refusal; the status says of which kind, `code` which.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
@@ -60,6 +60,22 @@ def _completed(found: dict[str, Any]) -> dict[str, Any]:
             for content in operation.get("requestBody", {}).get("content", {}).values():
                 # What a schema defines beside itself is found where all schemas are.
                 schemas.update(content["schema"].pop("$defs", {}))
-            operation["responses"].pop("422", None)
-            operation["responses"]["default"] = _PROBLEM
-    return found
+            responses = operation["responses"]
+            responses.pop("422", None)
+            own = responses.get("default", {}).get("content", {})
+            responses["default"] = _PROBLEM | {"content": own | _PROBLEM["content"]}
+    exact: dict[str, Any] = _exact(found)
+    return exact
+
+
+def _exact(value: Any) -> Any:
+    """Return the value with whole numbers written as such; the framework makes floats of bounds."""
+    match value:
+        case dict():
+            return {key: _exact(item) for key, item in value.items()}
+        case list():
+            return [_exact(item) for item in value]
+        case float() if value.is_integer():
+            return int(value)
+        case _:
+            return value

@@ -8,12 +8,15 @@ from fastapi import Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
+from starlette.routing import Match
 
 from catalog.errors import HeadwaterError, InvalidInput
 
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 1
+#: Methods that routes may have.
+_METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 
 def problem_members(error: HeadwaterError) -> dict[str, Any]:
@@ -55,14 +58,28 @@ async def on_headwater_error(_request: Request, error: Exception) -> Response:
     return problem(error)
 
 
-async def on_http_exception(_request: Request, error: Exception) -> Response:
+async def on_http_exception(request: Request, error: Exception) -> Response:
     """Answer with a problem document where the framework refuses."""
     if not isinstance(error, HTTPException):
         raise error
     code = {404: "not-found", 405: "method-not-allowed"}.get(error.status_code, "http")
     response = plain_problem(error.status_code, code, str(error.detail))
     response.headers.update(error.headers or {})
+    if error.status_code == 405:
+        response.headers["Allow"] = ", ".join(_allowed(request))
     return response
+
+
+def _allowed(request: Request) -> list[str]:
+    """Return the methods of every route at the path (RFC 9110, 10.2.1); the framework names those of the first."""
+    return [
+        method
+        for method in _METHODS
+        if any(
+            route.matches({**request.scope, "method": method})[0] is Match.FULL
+            for route in request.app.routes
+        )
+    ]
 
 
 async def on_validation_error(_request: Request, error: Exception) -> Response:

@@ -19,9 +19,12 @@ from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import PydanticCustomError, core_schema
 
 from catalog.keys import DatasetKey, JobKey
+from catalog.openlineage.limits import MAX_NAME_BYTES
 
 Name = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Text = Annotated[str, StringConstraints(min_length=1, max_length=2000)]
+#: As long as a name in an event may be, so that every dataset and job can be named.
+OpenLineageName = Annotated[str, StringConstraints(min_length=1, max_length=MAX_NAME_BYTES)]
 
 
 class DocumentModel(BaseModel):
@@ -81,8 +84,10 @@ class Metadata(DocumentModel):
 class DatasetName(DocumentModel):
     """A dataset as OpenLineage names it."""
 
-    namespace: Text = Field(description="The dataset's OpenLineage namespace.", examples=["duckdb://flights"])
-    name: Text = Field(description="The dataset's OpenLineage name.", examples=["raw.flights"])
+    namespace: OpenLineageName = Field(
+        description="The dataset's OpenLineage namespace.", examples=["duckdb://flights"]
+    )
+    name: OpenLineageName = Field(description="The dataset's OpenLineage name.", examples=["raw.flights"])
 
     @property
     def key(self) -> DatasetKey:
@@ -93,8 +98,8 @@ class DatasetName(DocumentModel):
 class JobName(DocumentModel):
     """A job as OpenLineage names it."""
 
-    namespace: Text = Field(description="The job's OpenLineage namespace.", examples=["flights"])
-    name: Text = Field(description="The job's OpenLineage name.", examples=["dbt-run-flights"])
+    namespace: OpenLineageName = Field(description="The job's OpenLineage namespace.", examples=["flights"])
+    name: OpenLineageName = Field(description="The job's OpenLineage name.", examples=["dbt-run-flights"])
 
     @property
     def key(self) -> JobKey:

@@ -42,6 +42,7 @@ def test_tokens_are_shown_once_listed_and_revoked(headwater: CommandLine) -> Non
     assert (taken.code, taken.err.split(": ")[1]) == (3, "conflict")
     assert headwater("token", "create", "x", "--role", "king").code == 2
     assert headwater("token", "create", "x", "--role", "viewer", "--expires", "soon").code == 2
+    assert headwater("token", "create", "x", "--role", "viewer", "--expires", "999999w").code == 2
     assert headwater("token", "create", "\x1b[31m", "--role", "viewer").code == 2
 
     headwater.done("token", "revoke", "ci")

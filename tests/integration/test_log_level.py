@@ -74,6 +74,17 @@ def refused(there: Installation, *command: str) -> None:
     assert there.headwater(*command).code == 2, command
 
 
+def test_seconds_are_a_number(database_url: str, tmp_path: Path) -> None:
+    async def scenario() -> None:
+        async with running_web(database_url, tmp_path) as web:
+            for seconds in (True, "60", 0, LONGEST_SECONDS + 1):
+                wanted = {"level": "info", "seconds": seconds}
+                refused = await web.client.put(ROUTE, json=wanted, headers=web.local)
+                assert problem_of(refused)["pointer"] == "/seconds"
+
+    asyncio.run(scenario())
+
+
 def test_administrators_alone_change_it(database_url: str, tmp_path: Path) -> None:
     async def scenario() -> None:
         async with running_web(database_url, tmp_path) as web:

@@ -47,6 +47,23 @@ def test_a_secret_is_shown_once_and_kept_nowhere(engine: Engine) -> None:
     assert tokens.create("other", Role.PRODUCER) != secret
 
 
+def test_a_token_ends_at_an_instant_that_can_be_read_back(engine: Engine) -> None:
+    tokens = TokenStore(engine)
+    beyond = dt.datetime(9999, 12, 31, 23, tzinfo=dt.timezone(dt.timedelta(hours=-14)))
+    with pytest.raises(InvalidInput, match="before the year 10000"):
+        tokens.create("beyond", Role.VIEWER, beyond)
+    last = dt.datetime(9999, 12, 31, 23, 59, 59, tzinfo=dt.UTC)
+    tokens.create("last", Role.VIEWER, last.astimezone(dt.timezone(dt.timedelta(hours=-14))))
+    [known] = tokens.list()
+    assert (known.name, known.expires_at, known.valid) == ("last", last, True)
+
+
+@pytest.mark.parametrize("name", ["", "a b", "\0", "a\0", "\ud800", "x" * 65])
+def test_a_name_that_no_token_can_have_is_not_found(engine: Engine, name: str) -> None:
+    with pytest.raises(NotFound):
+        TokenStore(engine).revoke(name)
+
+
 @pytest.mark.parametrize("name", ["", "a b", "-x", "x" * 65, "a:b", "a/b", "ü", "a\n"])
 def test_a_name_fits_an_actor(engine: Engine, name: str) -> None:
     with pytest.raises(InvalidInput):
@@ -188,6 +205,10 @@ def test_administrators_manage_tokens_over_http(database_url: str, tmp_path: Pat
                 {"name": "x"},
                 {"name": "x", "role": "king"},
                 {"name": "a b", "role": "viewer"},
+                # Numbers are no times, not as texts either, and no year has five digits.
+                {"name": "x", "role": "viewer", "expires": 9_999_999_999},
+                {"name": "x", "role": "viewer", "expires": "9999999999"},
+                {"name": "x", "role": "viewer", "expires": "9999-12-31T23:59:59-14:00"},
                 [],
             ):
                 answer = await web.client.post("/api/v1/tokens", json=wrong, headers=admin)

@@ -72,7 +72,17 @@ WRONG_REPORTS: list[tuple[bytes, str, str | None]] = [
     (orjson.dumps(report(time=1729156707)), "invalid-input", "/time"),
     (orjson.dumps(report(time="1729156707")), "invalid-input", "/time"),
     (orjson.dumps(report(time="yesterday")), "invalid-input", "/time"),
-    (orjson.dumps(report(partition="a\0b")), "invalid-input", None),
+    (orjson.dumps(report(partition="a\0b")), "invalid-input", "/partition"),
+    # What is no number is not read as one.
+    (orjson.dumps(report(rows=True)), "invalid-input", "/rows"),
+    (orjson.dumps(report(bytes="5")), "invalid-input", "/bytes"),
+    (orjson.dumps(report(rows=2**63)), "invalid-input", "/rows"),
+    # A name is no longer than one in an event, which counts bytes.
+    (
+        orjson.dumps(report(dataset={"namespace": "db", "name": "\u0301" * 4097})),
+        "invalid-input",
+        "/dataset/name",
+    ),
 ]
 
 
@@ -90,6 +100,11 @@ def test_wrong_reports_are_refused_and_leave_nothing(database_url: str, tmp_path
 
     asyncio.run(scenario())
     assert ledger(database_url) == []
+
+
+def test_the_longest_name_and_the_greatest_count_are_taken(database_url: str, tmp_path: Path) -> None:
+    full = report(dataset={"namespace": "n" * 8192, "name": "\u0301" * 4096}, rows=2**63 - 1, bytes=5.0)
+    assert asyncio.run(posted(database_url, tmp_path, orjson.dumps(full))).status_code == 201
 
 
 def test_a_report_over_its_limit_is_refused(database_url: str, tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from catalog.documents.kinds import model_of, parse_document
 from catalog.documents.pipeline import Pipeline, SecretReference, WhenAll, WhenAny, WhenDataset
 from catalog.errors import InvalidDocument
 from catalog.keys import DatasetKey, JobKey
+from catalog.openlineage.limits import MAX_NAME_BYTES
 
 SMALLEST: dict[str, Any] = {
     "apiVersion": "headwater/v1",
@@ -133,6 +134,14 @@ def test_a_node_id_that_can_be_read_in_one_way_stands_for_a_dataset(written: str
 
     assert isinstance(when, WhenDataset)
     assert when.dataset.key == key
+
+
+def test_every_dataset_that_an_event_may_name_can_be_waited_for() -> None:
+    longest = {"namespace": "n" * MAX_NAME_BYTES, "name": "\U0001f525" * (MAX_NAME_BYTES // 4)}
+    assert pipeline(when={"dataset": longest}).spec.when == WhenDataset(dataset=longest)
+    message = f"a text of at most {MAX_NAME_BYTES} character"
+    too_long = {"dataset": longest | {"namespace": "n" * (MAX_NAME_BYTES + 1)}}
+    assert message in str(refusal(document(when=too_long)))
 
 
 def test_a_node_id_that_can_be_read_in_two_ways_is_refused_with_both() -> None:

@@ -26,7 +26,7 @@ from web.access.authenticator import Authenticator
 from web.access.boundary import Boundary, is_same_origin
 from web.problems import problem
 
-SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 #: Open to everyone, so that a supervisor without a token sees whether the process lives.
 OPEN_PATHS = frozenset({"/healthz"})
 #: Asked above all when there is too much to do; each costs next to nothing, however many ask.

@@ -4,13 +4,14 @@ import asyncio
 import datetime as dt
 
 from fastapi import APIRouter, Request
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field
 from starlette.responses import JSONResponse, Response
 from typing_extensions import TypedDict
 
 from web.access import Permission, require
 from web.access.permissions import Role
 from web.access.tokens import NAME, Token, TokenStore
+from web.values import Instant
 
 
 class NewToken(BaseModel):
@@ -22,7 +23,7 @@ class NewToken(BaseModel):
         pattern=f"^{NAME.pattern}$", description="Actor in everything that is done with the token."
     )
     role: Role
-    expires: AwareDatetime | None = Field(None, description="When it ends; default never.")
+    expires: Instant | None = Field(None, description="When it ends; without a zone UTC; default never.")
 
 
 class TokenMade(TypedDict):

@@ -104,11 +104,7 @@ class TokenStore:
         if NAME.fullmatch(name) is None:
             message = f"expected a name of letters, digits, '.', '_', '@' and '-', at most 64, found {name!r}"
             raise InvalidInput(message[:500], pointer="/name")
-        if expires is not None and (expires.tzinfo is None or expires <= dt.datetime.now(dt.UTC)):
-            raise InvalidInput(
-                f"expected a time in the future with a time zone, found {expires.isoformat()}",
-                pointer="/expires",
-            )
+        ends = None if expires is None else _future(expires)
         if secret is not None and SECRET.fullmatch(secret) is None:
             # It is not repeated: it may be a secret of something else.
             raise InvalidInput(
@@ -117,7 +113,7 @@ class TokenStore:
         if secret is not None and self._is_there(name, role, secret):
             return secret
         secret = secret or PREFIX + secrets.token_urlsafe(SECRET_BYTES)
-        row = {"name": name, "role": role.value, "hash": digest(secret), "expires_at": expires}
+        row = {"name": name, "role": role.value, "hash": digest(secret), "expires_at": ends}
         try:
             with translated_errors(), self._engine.begin() as connection:
                 valid = sa.select(sa.func.count()).select_from(token_table).where(_IS_VALID)
@@ -165,6 +161,10 @@ class TokenStore:
 
         Raises `NotFound`.
         """
+        missing = NotFound(f"there is no token named {name!r}"[:200])
+        # What no token is called is not asked for: the database refuses some characters.
+        if NAME.fullmatch(name) is None:
+            raise missing
         statement = (
             token_table.update()
             .where(token_table.c.name == name)
@@ -172,7 +172,7 @@ class TokenStore:
         )
         with translated_errors(), self._engine.begin() as connection:
             if connection.execute(statement).rowcount == 0:
-                raise NotFound(f"there is no token named {name!r}"[:200])
+                raise missing
         self._remembered = _Remembered(float("-inf"), {})
 
     def any_valid(self) -> bool:
@@ -222,6 +222,20 @@ class TokenStore:
             for row in rows
         }
         return _Remembered(read_at, tokens)
+
+
+def _future(expires: dt.datetime) -> dt.datetime:
+    """Return the instant in UTC, in which it can be read back; raise `InvalidInput`."""
+    try:
+        ends = None if expires.tzinfo is None else expires.astimezone(dt.UTC)
+    except OverflowError:
+        ends = None
+    if ends is None or ends <= dt.datetime.now(dt.UTC):
+        raise InvalidInput(
+            f"expected a time in the future with a time zone, before the year 10000, found {expires.isoformat()}",
+            pointer="/expires",
+        )
+    return ends
 
 
 def _holder(remembered: _Remembered, secret: str, now: float) -> Principal | None:

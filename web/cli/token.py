@@ -31,11 +31,11 @@ _UNITS = {"m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
 
 def expiry(text: str, now: dt.datetime) -> dt.datetime:
     """Return the instant that `90d`, `12h` or an RFC 3339 text means; raise `InvalidInput`."""
-    if (found := _PERIOD.fullmatch(text)) is not None:
-        return now + dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
     try:
+        if (found := _PERIOD.fullmatch(text)) is not None:
+            return now + dt.timedelta(**{_UNITS[found[2]]: int(found[1])})
         instant_given = dt.datetime.fromisoformat(text)
-    except ValueError as error:
+    except (ValueError, OverflowError) as error:
         message = f"expected a period such as 90d or 12h, or an instant such as 2026-12-31T00:00:00Z, found {text!r}"
         raise InvalidInput(message[:300]) from error
     return instant_given if instant_given.tzinfo is not None else instant_given.replace(tzinfo=dt.UTC)

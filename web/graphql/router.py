@@ -8,7 +8,7 @@ from typing import Any, NotRequired
 import orjson
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import HTMLResponse, Response
 from typing_extensions import TypedDict
 
 from catalog.errors import HeadwaterError, InvalidInput, InvalidJson, UnsupportedMediaType
@@ -45,9 +45,13 @@ class GraphQLAnswer(TypedDict):
 _BODY = {
     "type": "object",
     "properties": {
-        "query": {"type": "string", "description": "A document of the schema in docs/schema.graphql."},
-        "variables": {"type": "object", "nullable": True},
-        "operationName": {"type": "string", "nullable": True},
+        "query": {
+            "type": "string",
+            "pattern": r"\S",
+            "description": "A document of the schema in docs/schema.graphql.",
+        },
+        "variables": {"type": ["object", "null"]},
+        "operationName": {"type": ["string", "null"]},
     },
     "required": ["query"],
 }
@@ -97,9 +101,15 @@ def graphql_router(services: WebServices) -> APIRouter:
     # A plain route: the framework's own reading of parameters would cost more than a small answer.
     router = APIRouter(lifespan=lifespan, route_class=PlainRoute, tags=["graphql"])
     router.add_api_route(
-        PATH, post_question, methods=["POST"], response_model=GraphQLAnswer, openapi_extra=body(_BODY)
+        PATH,
+        post_question,
+        methods=["POST"],
+        response_model=GraphQLAnswer,
+        # A question that is refused has the same form as one whose answer lacks something.
+        responses={"default": {"model": GraphQLAnswer}},
+        openapi_extra=body(_BODY),
     )
-    router.add_route(PATH, get_page, methods=["GET"], include_in_schema=False)
+    router.add_api_route(PATH, get_page, methods=["GET"], response_class=HTMLResponse)
     router.add_websocket_route(PATH, sockets.serve)
     router.add_route(f"{PATH}/{{name}}", get_page_file, methods=["GET"], include_in_schema=False)
     return router

@@ -8,13 +8,14 @@ from typing import Annotated, Any
 import orjson
 from fastapi import APIRouter, Request
 from fastapi.routing import APIRoute
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError
 from starlette.responses import Response
 
 from catalog.errors import HeadwaterError, InvalidInput, InvalidJson, UnsupportedMediaType
 from catalog.facts import FactKind, version_report
 from catalog.keys import DatasetKey
 from catalog.ledger import NewFact
+from catalog.openlineage.limits import MAX_NAME_BYTES
 from catalog.openlineage.pointer import pointer_to
 from catalog.openlineage.receive import (
     Limits,
@@ -24,15 +25,15 @@ from catalog.openlineage.receive import (
     receive_batch,
     receive_event,
 )
-from catalog.openlineage.times import parse_time
 from catalog.redaction import redact_text
 from web.access import Permission, require
 from web.access.middleware import is_json
 from web.ingest.body import BodyBudget, Held, read_body
 from web.ingest.disk import DiskGuard
 from web.ingest.group_commit import GroupCommit
-from web.ingest.shapes import EVENT, BatchResponse, FailedEvent, ReportAccepted, body
+from web.ingest.shapes import BATCH, EVENT, BatchResponse, FailedEvent, ReportAccepted, body
 from web.metrics import WebMetrics
+from web.values import Count, Instant, Text, within_bytes
 
 #: Bodies larger than this are parsed in a thread, so that they hold up no other request.
 INLINE_BYTES = 64 * 1024
@@ -43,11 +44,10 @@ MAX_REPORT_BYTES = 256 * 1024
 POSITION_HEADER = "Headwater-Position"
 
 
-def _time(value: object) -> dt.datetime:
-    """Return the time as an event's would be read; epoch numbers are none."""
-    if not isinstance(value, str):
-        raise ValueError(f"expected a time such as 2024-10-17T09:18:11.101Z, found {value!r:.100}")  # noqa: TRY004 - pydantic's form
-    return parse_time(value)
+#: A namespace or a name, no longer than one in an event.
+NameText = Annotated[
+    Text, Field(min_length=1, max_length=MAX_NAME_BYTES), AfterValidator(within_bytes(MAX_NAME_BYTES))
+]
 
 
 class DatasetName(BaseModel):
@@ -55,8 +55,8 @@ class DatasetName(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    namespace: str = Field(min_length=1, max_length=8192)
-    name: str = Field(min_length=1, max_length=8192)
+    namespace: NameText
+    name: NameText
 
 
 class VersionReport(BaseModel):
@@ -65,21 +65,16 @@ class VersionReport(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     dataset: DatasetName
-    partition: Annotated[str, Field(min_length=1, max_length=1024)] | None = None
-    time: Annotated[dt.datetime, BeforeValidator(_time)] | None = Field(
+    partition: Annotated[Text, Field(min_length=1, max_length=1024)] | None = None
+    time: Instant | None = Field(
         None, description="When the data became so; without a zone UTC; default now."
     )
-    rows: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    bytes: Annotated[int, Field(ge=0, lt=2**63)] | None = None
-    digest: Annotated[str, Field(max_length=1024)] | None = Field(None, description="Digest of the content.")
-    idempotency_key: Annotated[str, Field(min_length=1, max_length=1024)] = Field(
+    rows: Count | None = None
+    bytes: Count | None = None
+    digest: Annotated[Text, Field(max_length=1024)] | None = Field(None, description="Digest of the content.")
+    idempotency_key: Annotated[Text, Field(min_length=1, max_length=1024)] = Field(
         alias="idempotencyKey", description="Reports of one dataset and partition with the same key are one."
     )
-
-
-def _no_nul(value: Any) -> None:
-    if b"\\u0000" in orjson.dumps(value):
-        raise InvalidInput("expected text without NUL characters")
 
 
 def _fact(event: ReceivedEvent, actor: str) -> NewFact:
@@ -140,7 +135,7 @@ def ingest_router(
     @router.post(
         "/api/v1/lineage/batch",
         response_model=BatchResponse,
-        openapi_extra=body({"type": "array", "items": EVENT}),
+        openapi_extra=body(BATCH),
     )
     async def post_batch(request: Request) -> Response:
         """Take an array of OpenLineage events; a wrong one fails alone. Answers the spec's BatchResponse."""
@@ -238,7 +233,6 @@ def _report(body: bytes) -> VersionReport:
             raise InvalidJson(f"the body is not JSON: {first['msg']}"[:500]) from error
         pointer = pointer_to(first["loc"])
         raise InvalidInput(f"{first['msg']}, at {pointer or 'the body'}"[:500], pointer=pointer) from error
-    _no_nul(report.model_dump(mode="json"))
     return report
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any
 
 import orjson
 from fastapi import Path, Query, Request
+from pydantic import JsonValue
 from starlette.responses import Response
 
 from catalog.errors import InvalidInput
@@ -15,15 +16,30 @@ from web.following import StateWaiter
 from web.graphql.readers import Readers
 from web.graphql.request import QueryRequest
 from web.graphql.router import POSITION_HEADER, min_position
+from web.values import NO_NUL
 
 #: Most rows that one answer may be asked for.
 MOST_ROWS = 10_000
 
+#: What is not said of a text otherwise: `Asking` refuses one with NUL characters.
+WITHOUT_NUL: dict[str, JsonValue] = {"pattern": NO_NUL}
+
 Limit = Annotated[int, Query(ge=0, le=MOST_ROWS, description="How many to return at most.")]
 Offset = Annotated[int, Query(ge=0, lt=2**31, description="How many to pass over.")]
-NamespaceName = Annotated[str, Path(description="A namespace as producers write it, percent-encoded.")]
-DatasetName = Annotated[str, Path(description="A dataset's name as producers write it, percent-encoded.")]
-JobName = Annotated[str, Path(description="A job's name as producers write it, percent-encoded.")]
+NamespaceName = Annotated[
+    str,
+    Path(description="A namespace as producers write it, percent-encoded.", json_schema_extra=WITHOUT_NUL),
+]
+DatasetName = Annotated[
+    str,
+    Path(
+        description="A dataset's name as producers write it, percent-encoded.", json_schema_extra=WITHOUT_NUL
+    ),
+]
+JobName = Annotated[
+    str,
+    Path(description="A job's name as producers write it, percent-encoded.", json_schema_extra=WITHOUT_NUL),
+]
 
 
 class Asking:

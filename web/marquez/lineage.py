@@ -101,7 +101,12 @@ def lineage_router(asking: Asking, contents: Contents) -> APIRouter:
     async def get_lineage(
         request: Request,
         node_id: Annotated[
-            str, Query(alias="nodeId", description="dataset:NAMESPACE:NAME or job:NAMESPACE:NAME.")
+            str,
+            Query(
+                alias="nodeId",
+                description="dataset:NAMESPACE:NAME or job:NAMESPACE:NAME.",
+                json_schema_extra={"pattern": r"^(dataset|job):[^\u0000]+:[^\u0000]+$"},
+            ),
         ],
         depth: Annotated[
             int, Query(ge=0, lt=2**31, description="Most edges away; dataset to job is one.")

@@ -10,11 +10,13 @@ from web.graphql.loaders.namespaces import listed_namespaces, namespace_named
 from web.graphql.records import NamespaceRecord
 from web.graphql.request import QueryRequest
 from web.marquez import names
-from web.marquez.asking import Asking, Limit, NamespaceName, Offset
+from web.marquez.asking import WITHOUT_NUL, Asking, Limit, NamespaceName, Offset
 from web.marquez.route import NameRoute
 from web.marquez.shapes import Namespace, NamespaceList, Source, SourceList
 
-SourceName = Annotated[str, Path(description="The namespace of the datasets, percent-encoded.")]
+SourceName = Annotated[
+    str, Path(description="The namespace of the datasets, percent-encoded.", json_schema_extra=WITHOUT_NUL)
+]
 
 
 def check_namespace(request: QueryRequest, name: str) -> None:

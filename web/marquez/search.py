@@ -12,11 +12,15 @@ from starlette.responses import Response
 from web.graphql.loaders.standing import dataset_standings, job_standings
 from web.graphql.request import QueryRequest
 from web.marquez import datasets, jobs
-from web.marquez.asking import Asking, Limit
+from web.marquez.asking import WITHOUT_NUL, Asking, Limit
 from web.marquez.route import NameRoute
 from web.marquez.shapes import SearchResult, SearchResultList
 from web.search.hits import KINDS, Hit
-from web.search.search import search
+from web.search.search import MOST_TEXT, search
+
+#: Something beside blanks, and no NUL.
+_BLANK = r"\t-\r\u001c-\u0020%\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
+_SOME_WORD = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
 
 Filter = Annotated[Literal["dataset", "job"], BeforeValidator(lambda text: str(text).lower())]
 Sort = Annotated[Literal["name", "updated_at"], BeforeValidator(lambda text: str(text).lower())]
@@ -59,7 +63,12 @@ def search_router(asking: Asking) -> APIRouter:
         request: Request,
         q: Annotated[
             str,
-            Query(min_length=1, description="Words of a name; % stands for anything, as a blank does."),
+            Query(
+                min_length=1,
+                max_length=MOST_TEXT,
+                description="Words of a name; % stands for anything, as a blank does.",
+                json_schema_extra={"pattern": _SOME_WORD},
+            ),
         ],
         filter: Annotated[  # noqa: A002 - the name in Marquez's specification
             Filter | None, Query(description="Only datasets, or only jobs.")
@@ -67,7 +76,9 @@ def search_router(asking: Asking) -> APIRouter:
         sort: Annotated[
             Sort | None, Query(description="name or updated_at; without it the best match comes first.")
         ] = None,
-        namespace: Annotated[str | None, Query(description="Only of this namespace.")] = None,
+        namespace: Annotated[
+            str | None, Query(description="Only of this namespace.", json_schema_extra=WITHOUT_NUL)
+        ] = None,
         before: Annotated[
             dt.date | None, Query(description="Only what last changed before this day.")
         ] = None,

@@ -22,7 +22,11 @@ Period = Annotated[
     Query(description="DAY: the last 24 hours by hour. WEEK: the last 7 days by day."),
 ]
 TimeZone = Annotated[
-    str | None, Query(description="In which days begin, such as Europe/Zurich; for WEEK alone, default UTC.")
+    str | None,
+    Query(
+        description="In which days begin, such as Europe/Zurich; for WEEK alone, default UTC.",
+        json_schema_extra={"format": "time-zone"},
+    ),
 ]
 
 
