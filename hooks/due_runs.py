@@ -19,7 +19,10 @@ QUERIES = load_queries(Path(__file__).with_name("due_runs.sql"))
 
 @dataclass(frozen=True, slots=True)
 class DueRun:
-    """A pipeline run as its attempts see it; the versions are in the order in which they were consumed."""
+    """A pipeline run as its attempts see it, every one the same.
+
+    The versions are in the order in which they were consumed; `reason` says why the run is due.
+    """
 
     run_id: uuid.UUID
     pipeline: str

@@ -1,5 +1,7 @@
 -- name: runs
-SELECT r.id, r.pipeline, r.number, r.due_position, r.due_at, r.cause, r.reason, d.body
+-- The reason of the first move says why the run is due; that of the run says why it is in its state.
+SELECT r.id, r.pipeline, r.number, r.due_position, r.due_at, r.cause,
+       (SELECT t.reason FROM pipeline_run_transition t WHERE t.run_id = r.id ORDER BY t.sequence LIMIT 1), d.body
 FROM pipeline_run r
 JOIN document d ON d.kind = 'Pipeline' AND d.name = r.pipeline AND d.version = r.document_version
 WHERE r.id = ANY(%(runs)s::uuid[])

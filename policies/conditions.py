@@ -121,6 +121,19 @@ def explain(
     return _Explanation(queues, now, emptied_at or {}).node(condition).state
 
 
+def next_version(state: ConditionState) -> str:
+    """Return as text what makes a condition fire that is true: a new version of any of its datasets."""
+    labels = dict.fromkeys(leaf.label for leaf in _leaf_states(state))
+    return _waiting_for(_listed([*labels], "or"))
+
+
+def _leaf_states(state: ConditionState) -> Iterator[ConditionState]:
+    if state.leaf is not None:
+        yield state
+    for child in state.children:
+        yield from _leaf_states(child)
+
+
 @dataclass(frozen=True, slots=True)
 class _Node:
     """A state with the position in the version log by which it became true, and what it lacks as text."""
@@ -228,10 +241,19 @@ def _join(lacking: list[_Node], word: str) -> _Lack:
     lacks = [node.lacks for node in lacking if node.lacks is not None]
     if len(lacks) == 1:
         return lacks[0]
-    named = [f"({lack.text})" if lack.joined else lack.text for lack in lacks[:NAMED_AT_MOST]]
-    if len(lacks) > NAMED_AT_MOST:
-        named.append(f"{len(lacks) - NAMED_AT_MOST} more")
-    return _Lack(f"{', '.join(named[:-1])} {word} {named[-1]}", joined=True)
+    return _Lack(
+        _listed([f"({lack.text})" if lack.joined else lack.text for lack in lacks], word), joined=True
+    )
+
+
+def _listed(texts: list[str], word: str) -> str:
+    """Return `a, b and c`; a long list is cut."""
+    if len(texts) == 1:
+        return texts[0]
+    named = texts[:NAMED_AT_MOST]
+    if len(texts) > NAMED_AT_MOST:
+        named.append(f"{len(texts) - NAMED_AT_MOST} more")
+    return f"{', '.join(named[:-1])} {word} {named[-1]}"
 
 
 def _sequence(node: _Node) -> int:

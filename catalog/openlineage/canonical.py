@@ -7,6 +7,7 @@ their kind: 1 and 1.0 are different values. Of duplicate keys the last one count
 import hashlib
 import json
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -21,6 +22,9 @@ _DIGITS_AS_D = bytes(ord("d") if 48 <= byte <= 57 else byte for byte in range(25
 #: Every integer of 19 digits fits 64 bits without a sign, and every one of 18 digits does with one.
 _LONG = b"d" * 20
 _LONG_NEGATIVE = b"-" + b"d" * 19
+
+
+_SURROGATE = re.compile("[\ud800-\udfff]")
 
 
 class NotJson:
@@ -80,7 +84,20 @@ def _exact_form(value: Any, *, sort_keys: bool) -> bytes:
         )
         return text.encode()
     except (TypeError, ValueError) as exc:
-        raise InvalidJson(f"the body is not JSON: {exc}"[:500]) from exc
+        raise _no_json(value) from exc
+
+
+def _no_json(value: Any) -> InvalidJson:
+    """Return what of a value that Python reads no JSON text can mean, and where it stands."""
+    for path, node in walk(value):
+        if isinstance(node, NotJson):
+            message = "the body is not JSON: expected a number that a double can hold"
+            return InvalidJson(message, pointer=pointer_to(path))
+        texts = node if isinstance(node, dict) else [node]
+        if any(isinstance(text, str) and _SURROGATE.search(text) for text in texts):
+            message = "the body is not JSON: expected characters, found half of a surrogate pair"
+            return InvalidJson(message, pointer=pointer_to(path))
+    return InvalidJson("the body is not JSON")
 
 
 def digest_of(canonical: bytes) -> bytes:

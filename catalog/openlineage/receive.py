@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, assert_never
 
-from catalog.errors import HeadwaterError, PayloadTooLarge
+from catalog.errors import HeadwaterError, InvalidEvent, PayloadTooLarge
 from catalog.keys import JobKey
 from catalog.openlineage.batch import BatchItem, split_batch
 from catalog.openlineage.canonical import (
@@ -86,6 +86,11 @@ def receive_event(
         case RunEnvelope(event_time=time, run_id=run_id, run_id_derived=derived, job=job):
             return ReceivedEvent(digest, body, redactions, "run", time, run_id, derived, job)
         case JobEnvelope(event_time=time, job=job):
+            # Only runs have a type. Taken for a JobEvent, the end of a run would silently make nothing due.
+            if value.get("eventType") is not None:
+                raise InvalidEvent(
+                    "expected the run that the eventType is about, found nothing", pointer="/run"
+                )
             return ReceivedEvent(digest, body, redactions, "job", time, None, False, job)
         case DatasetEnvelope(event_time=time):
             return ReceivedEvent(digest, body, redactions, "dataset", time, None, False, None)

@@ -116,6 +116,15 @@ LEFT JOIN input_queue q ON q.pipeline = c.pipeline AND q.input_id = c.input_id A
 WHERE r.id IS NULL OR r.pipeline <> c.pipeline OR v.id IS NULL OR e.sequence IS NULL OR q.version_id IS NOT NULL
 ORDER BY c.pipeline, c.version_id
 
+-- name: given_back
+-- What runs that did not succeed gave back (onFailure: release): it waits for the next version to come.
+SELECT DISTINCT (input->>'sequence')::bigint
+FROM decision d
+JOIN pipeline_run r ON r.id = d.run_id AND r.ended_at IS NOT NULL AND r.state <> 'succeeded'
+JOIN document o ON o.kind = 'Pipeline' AND o.name = r.pipeline AND o.version = r.document_version
+CROSS JOIN LATERAL jsonb_array_elements(d.inputs) AS input
+WHERE d.pipeline = %(pipeline)s AND o.body #>> '{spec,onFailure}' = 'release'
+
 -- name: counts
 SELECT (SELECT count(*) FROM consumption), (SELECT count(*) FROM pipeline_run), (SELECT count(*) FROM attempt_claim)
 

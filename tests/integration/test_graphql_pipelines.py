@@ -86,6 +86,46 @@ def test_a_pipeline_shows_its_document_and_its_history(database_url: str, tmp_pa
     asked(database_url, tmp_path, story)
 
 
+def test_why_not_says_that_what_a_run_gave_back_waits_for_the_next_version(
+    database_url: str, tmp_path: Path
+) -> None:
+    both = {"all": [dataset("a"), dataset("b")]}
+    heard(
+        database_url,
+        [
+            apply_fact(pipeline_body("p", both, onFailure="release")),
+            *completed("one", outputs=["a"]),
+            *completed("two", outputs=["b"]),
+        ],
+    )
+    query = """{ pipeline(name: "p") { latestRun { id state } condition { satisfied waitingFor } } }"""
+
+    def asks(expected: tuple[str, bool, str | None]) -> str:
+        async def story(ask: Asking) -> None:
+            found = (await ask.data(query))["pipeline"]
+            run, condition = found["latestRun"], found["condition"]
+            runs.append(run["id"])
+            assert (run["state"], condition["satisfied"], condition["waitingFor"]) == expected
+
+        runs: list[str] = []
+        asked(database_url, tmp_path, story)
+        return runs[-1]
+
+    either = "a new version of dataset:ns:a or dataset:ns:b"
+    first = asks(("QUEUED", False, "a new version of dataset:ns:a and dataset:ns:b"))
+    heard(database_url, [command(FactKind.RUN_CANCEL, {}, actor="test", run_id=uuid.UUID(first))])
+    # The condition holds, and yet nothing starts before the next version comes.
+    assert asks(("CANCELLED", True, either)) == first
+    heard(database_url, [command(FactKind.PIPELINE_PAUSE, {"pipeline": "p"}, actor="test")])
+    asks(("CANCELLED", True, None))
+    heard(database_url, [command(FactKind.PIPELINE_RESUME, {"pipeline": "p"}, actor="test")])
+    second = asks(("QUEUED", False, "a new version of dataset:ns:a and dataset:ns:b"))
+    heard(database_url, [command(FactKind.RUN_CANCEL, {}, actor="test", run_id=uuid.UUID(second))])
+    assert asks(("CANCELLED", True, either)) == second
+    heard(database_url, completed("three", outputs=["b"], at=T0 + MINUTE))
+    assert asks(("QUEUED", False, "a new version of dataset:ns:a")) != second
+
+
 def test_why_not_says_what_is_there_and_what_is_lacking(database_url: str, tmp_path: Path) -> None:
     when = {"all": [dataset("a"), {"any": [dataset("b"), dataset("c")]}]}
     heard(database_url, [apply_fact(pipeline_body("p", when))])

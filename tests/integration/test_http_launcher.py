@@ -132,8 +132,11 @@ def test_a_run_that_failed_is_tried_again_as_the_policy_says(story_of: Tell) -> 
         story.pass_time(11)
         story.work()
         assert (story.run(), story.run("attempt")) == ("running", 2)
-    # Another attempt is another start, under another key.
+    # Another attempt is another start, under another key, for the same reason.
     assert len(set(book.starts)) == 2
+    reasons = {heard.json["reason"] for heard in double.heard if heard.method == "POST"}
+    assert len(reasons) == 1
+    assert reasons.pop().startswith("due: version ")
 
 
 @pytest.mark.parametrize(

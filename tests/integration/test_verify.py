@@ -78,7 +78,7 @@ def test_what_has_lived_holds(lived: psycopg.Connection[Any], engine: Engine) ->
         "SELECT FROM pipeline_run WHERE state = 'pending'",
         "SELECT FROM pipeline_run WHERE state = 'cancelled'",
         "SELECT FROM pipeline_run_transition WHERE to_state = 'retrying'",
-        "SELECT FROM input_queue",
+        "SELECT FROM input_queue WHERE pipeline = 'gives_back'",
         "SELECT FROM attempt_claim WHERE host = ''",
         "SELECT FROM dataset_class",
         "SELECT FROM graph_edge",

@@ -46,6 +46,7 @@ def documents() -> NewFact:
         pipeline_body("each_a", "a", batching="each", concurrency=2, **RETRIES),
         pipeline_body("latest_a", "a", batching="latest"),
         pipeline_body("each_both", both, batching="each"),
+        pipeline_body("gives_back", "c", onFailure="release"),
     )
 
 
@@ -100,9 +101,10 @@ class History:
             self.tell(fact_of_event(event), report("a", number))
             self.work()
         self._be_late()
-        # Runs wait, hold slots that nobody has taken yet, and are cancelled in both states.
+        # Runs wait, hold slots that nobody has taken yet, and are cancelled in both states; one gives its version back.
         self.tell(report("a", 10), report("a", 11), report("a", 12))
-        for state, pipeline in (("queued", "late"), ("pending", "late")):
+        self.tell(report("c", 1))
+        for state, pipeline in (("queued", "late"), ("pending", "late"), ("queued", "gives_back")):
             (run,) = self._first(
                 "SELECT id FROM pipeline_run WHERE state = %s AND pipeline = %s ORDER BY number",
                 state,

@@ -101,6 +101,12 @@ def test_what_would_make_it_due() -> None:
     assert reasons(waiting, IDLE) == ["would be due with a new version of dataset:ns:a"]
 
 
+def test_what_a_run_gave_back_starts_with_the_next_version() -> None:
+    holding = part(0, "dataset:ns:a", queued=1, waitingFor="a new version of dataset:ns:a")
+    (line,) = reasons(pipeline(condition=holding), IDLE)
+    assert line.endswith("did not succeed: would be due with a new version of dataset:ns:a")
+
+
 def test_the_way_out_is_a_command() -> None:
     assert way_out(PAUSED, IDLE) == "headwater resume report"
     assert way_out(DELETED, IDLE) == "headwater apply -f FILE"

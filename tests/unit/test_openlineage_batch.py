@@ -53,13 +53,24 @@ def test_a_wrong_event_fails_alone(wrong: bytes) -> None:
     assert isinstance(error, InvalidInput)
 
 
-@pytest.mark.parametrize("wrong", [b"1e999", b"NaN", b"-Infinity", b'"\\udfff"'])
-def test_what_only_python_reads_is_no_json(wrong: bytes) -> None:
+@pytest.mark.parametrize(
+    ("wrong", "pointer", "words"),
+    [
+        *(
+            (number, "/extra", "expected a number that a double can hold")
+            for number in (b"1e999", b"NaN", b"-Infinity")
+        ),
+        (b'["x", "\\udfff"]', "/extra/1", "half of a surrogate pair"),
+        (b'{"\\ud800": 1}', "/extra", "half of a surrogate pair"),
+    ],
+)
+def test_what_only_python_reads_is_no_json(wrong: bytes, pointer: str, words: str) -> None:
     body = orjson.dumps([run_event(extra=0), run_event()]).replace(b'"extra":0', b'"extra":' + wrong)
 
     error, after = events_of(body)
 
     assert isinstance(error, InvalidJson)
+    assert (error.pointer, words in error.message) == (pointer, True)
     assert isinstance(after, ReceivedEvent)
 
 

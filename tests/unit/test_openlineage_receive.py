@@ -137,6 +137,8 @@ def test_a_run_id_that_is_no_uuid_is_derived_with_the_job() -> None:
         ({"eventTime": "12024-01-01T00:00:00Z"}, "/eventTime", "year"),
         ({"eventType": "DONE"}, "/eventType", "START, RUNNING, COMPLETE, ABORT, FAIL, OTHER"),
         ({"eventType": 1}, "/eventType", "expected one of"),
+        # It has the shape of a JobEvent, but only runs have a type.
+        ({"run": None}, "/run", "that the eventType is about"),
         ({"run": []}, "/run", "found an array"),
         ({"run": {}}, "/run/runId", "found nothing"),
         ({"run": {"runId": ""}}, "/run/runId", "empty"),

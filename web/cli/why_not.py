@@ -81,8 +81,11 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
     """Return what else than a pause keeps the pipeline from starting a run now, or that nothing does; a line each."""
     lines = []
     condition = pipeline["condition"]
-    if condition is not None and not condition["satisfied"]:
-        lines.append(f"would be due with {shown(condition['waitingFor'])}")
+    if condition is not None and condition["waitingFor"] is not None:
+        given_back = (
+            "what is queued was given back by a run that did not succeed: " if condition["satisfied"] else ""
+        )
+        lines.append(f"{given_back}would be due with {shown(condition['waitingFor'])}")
     lines += _run_lines(pipeline)
     if status["lag"]["positions"]:
         behind = f"the state is {count(status['lag']['positions'], 'position')} behind the ledger"

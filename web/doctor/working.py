@@ -164,9 +164,9 @@ def check_workers(connection: "psycopg.Connection[Any]", settings: Settings) -> 
                 "hosts", found, f"start a worker on {name}, or on any host, which declares them lost"
             )
     beating = [name for name, seconds, _ in hosts if seconds <= settings.host_lost_seconds]
-    yield ok("hosts", f"{', '.join(beating)} beat" if beating else "none beats")
+    yield ok("hosts", f"heard of lately: {', '.join(beating)}" if beating else "heard of lately: none")
     if taking := read_launch_hosts(connection):
-        yield ok("launches", f"{', '.join(taking)} take launches")
+        yield ok("launches", f"taken by {', '.join(taking)}")
     elif pipelines := read_count(connection, "command_pipelines"):
         found = (
             f"no living worker takes launches, and {pipelines} pipelines run commands: their runs stay queued"

@@ -10,7 +10,7 @@ from strawberry.scalars import JSON
 
 from catalog.documents.pipeline import AirflowLaunch, CommandLaunch, HttpLaunch
 from catalog.keys import DatasetKey, JobKey
-from policies.conditions import ConditionState
+from policies.conditions import ConditionState, next_version
 from policies.transitions import RunState
 from policies.undeclared import PipelineWarning as PipelineWarningRecord
 from web.graphql.connections import Connection
@@ -130,7 +130,12 @@ class ConditionRecord:
 
     @property
     def waiting_for(self) -> str | None:
-        """What would make it true."""
+        """What would make it true; of the whole condition, where it is true and may fire, what makes it fire.
+
+        What is due by a new version starts at once, so what is queued then was given back by a run.
+        """
+        if self.level == 0 and self.satisfied and self.halted is None:
+            return next_version(self.state)
         return self.state.waiting_for
 
     @property
@@ -175,7 +180,10 @@ class Condition:
     satisfied: bool = plain("Whether it is true.")
     since: dt.datetime | None = plain("When it became what it is; null where nothing is known of that.")
     duration_seconds: float | None = plain("For how long it has been so; null as for `since`.")
-    waiting_for: str | None = plain("What would make it true; null while it is.")
+    waiting_for: str | None = plain(
+        "What would make it true; null while it is. Where the whole condition of an active pipeline is true, by what a"
+        " run that did not succeed gave back (`onFailure: release`), what makes it fire."
+    )
     queued: Long = plain("Versions that wait in the queues at and below it.")
     leaf: int | None = plain("Number of a leaf in the order of the document; null for a group.")
     dataset: strawberry.ID | None = plain("Node id of the dataset that a leaf waits for; null for a group.")
