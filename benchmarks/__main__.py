@@ -14,6 +14,7 @@ from benchmarks.ingest import measure_ingest
 from benchmarks.lineage import measure_lineage
 from benchmarks.marquez_reads import measure_marquez_reads
 from benchmarks.report import write_page
+from benchmarks.search import measure_search
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
 
@@ -25,6 +26,7 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "ingest": measure_ingest,
     "lineage": measure_lineage,
     "marquez-reads": measure_marquez_reads,
+    "search": measure_search,
     "startup": measure_startup,
 }
 

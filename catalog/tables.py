@@ -63,7 +63,16 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "version_event",
         "version_maker",
     )
-    | _roles(TableRole.VIEW, "graph_edge", "graph_generation", "graph_node", "graph_shape")
+    | _roles(
+        TableRole.VIEW,
+        "graph_edge",
+        "graph_generation",
+        "graph_node",
+        "graph_shape",
+        "search_change",
+        "search_entry",
+        "search_word",
+    )
     | _roles(
         TableRole.WORK,
         "applied_late",

@@ -9,6 +9,7 @@ from catalog.facts import RULE_CHANGING_KINDS
 from catalog.forms import STATE_FORM
 from catalog.ledger import FACTS_CHANNEL, Fact, read_facts
 from catalog.observations import STATE_CHANNEL
+from catalog.search.index import take_own_changes
 from hooks.deciding.decider import Limits
 from hooks.deciding.stage import DecidingStage
 from hooks.observing.stage import ObservingStage
@@ -37,10 +38,11 @@ class StateLog:
         return facts
 
     def apply(self, connection: psycopg.Connection[Any], records: Sequence[Fact], *, resumed: bool) -> None:
-        """Write observations, versions, decisions, runs and jobs, and announce them."""
+        """Write observations, versions, decisions, runs, jobs and what they are found by, and announce them."""
         if resumed:
             self.forget()
         self.write(connection, records)
+        take_own_changes(connection)
         connection.execute("SELECT pg_notify(%s, %s)", (STATE_CHANNEL, str(records[-1].position)))
 
     def write(self, connection: psycopg.Connection[Any], records: Sequence[Fact]) -> None:

@@ -26,6 +26,7 @@ from sqlalchemy import Engine
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError, NotUnderstood
 from catalog.follower import Follower, run_follower
+from catalog.search.index import take_changes
 from hooks import launching
 from hooks.engines import advancing
 from hooks.engines.advancing import EngineContext
@@ -48,6 +49,9 @@ FETCH_SECONDS = 1.0
 HOST_SWEEP_SECONDS = 5.0
 #: How often a worker looks for webhooks whose delivery job is gone.
 WEBHOOK_SWEEP_SECONDS = 15.0
+#: How often a worker looks for what nobody has brought into the index of the search: what was there before the index,
+#: what an older release wrote, what was too much for one transaction.
+SEARCH_SWEEP_SECONDS = 2.0
 #: How often a worker looks for outputs that need not be kept any longer.
 OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.
@@ -273,6 +277,7 @@ async def _take_jobs(app: procrastinate.App, parts: WorkerParts, stopping: async
     tasks.append(asyncio.create_task(_watch_hosts(hosts, parts.launch.now)))
     tasks.append(asyncio.create_task(_remove_outputs(parts)))
     tasks.append(asyncio.create_task(_revive_webhooks(parts.engine)))
+    tasks.append(asyncio.create_task(_complete_search(parts.engine)))
     waiting = asyncio.create_task(stopping.wait())
     try:
         done, _ = await asyncio.wait([*tasks, waiting], return_when=asyncio.FIRST_COMPLETED)
@@ -328,6 +333,21 @@ async def _revive_webhooks(engine: Engine) -> None:
 def _revive(engine: Engine) -> list[str]:
     with translated_errors(), engine.begin() as connection:
         return revive(driver_connection(connection))
+
+
+async def _complete_search(engine: Engine) -> None:
+    """Bring into the index of the search what its own transaction has not."""
+    while True:
+        taken = await asyncio.to_thread(_take_changes, engine)
+        if taken:
+            log.debug("search.completed", changes=taken)
+        else:
+            await asyncio.sleep(SEARCH_SWEEP_SECONDS)
+
+
+def _take_changes(engine: Engine) -> int:
+    with translated_errors(), engine.begin() as connection:
+        return take_changes(driver_connection(connection))
 
 
 async def _remove_outputs(parts: WorkerParts) -> None:

@@ -22,6 +22,7 @@ from catalog.follower import Follower
 from catalog.ledger import NewFact, append_facts
 from catalog.migrations import HEAD, migrate_within
 from catalog.progress import ShowProgress, no_progress
+from catalog.search.index import change_everything
 from graph.maintenance import GraphMaintenance
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from hooks.engines.standing import Phase
@@ -66,6 +67,8 @@ def restore(
             _compare(raw, archive)
         _begin_graph(raw)
         migrate_within(connection, HEAD)
+        # The index of the search is in no archive; workers make it from the state.
+        change_everything(raw)
         if not continued:
             _doubt_claims(raw)
         position = _tell(raw, archive, continued=continued, actor=actor)

@@ -92,7 +92,9 @@ def test_a_backup_says_what_it_holds_and_any_tool_can_read_it(lived: History, tm
             lines = gzip.decompress(member.read()).splitlines()
     assert len(lines) == next(table.rows for table in manifest.tables if table.name == "fact") > 20
     # The views are made anew, everything else is there.
-    assert set(TABLES) - set(archived_tables()) == {name for name in TABLES if name.startswith("graph")}
+    assert set(TABLES) - set(archived_tables()) == {
+        name for name in TABLES if name.startswith(("graph", "search"))
+    }
 
 
 def test_what_was_not_going_on_is_restored_to_the_row(

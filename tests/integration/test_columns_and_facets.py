@@ -14,9 +14,11 @@ from catalog.observations import DatasetObserved, ShapeObserved, decode_observed
 from catalog.openlineage.columns import ColumnLineage, ColumnSource
 from catalog.openlineage.definition import definition_job
 from catalog.openlineage.shape import Flow, Shape
+from catalog.search.index import QUERIES
 from tests.support.spine import T0, append, connect, fact_of_event, follow, parked, run_event, state_follower
 from tests.support.statements import counted_on
 
+INDEXING = set(QUERIES.values())
 A, B, X = (DatasetKey("ns", name) for name in "abx")
 LATER = T0 + dt.timedelta(hours=1)
 
@@ -205,6 +207,8 @@ def test_a_batch_writes_its_facets_with_one_statement_for_each_table(
     with counted_on(connection) as statements:
         follow(connection, follower)
 
+    # What they are found by is read back once.
+    statements = [statement for statement in statements if statement.encode() not in INDEXING]
     for table in ("dataset_facet", "facet_body", "column_lineage"):
         assert sum(f"INSERT INTO {table} " in statement for statement in statements) == 1
         assert sum(f"FROM {table} " in statement for statement in statements) <= 1

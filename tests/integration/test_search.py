@@ -5,9 +5,9 @@ from typing import Any
 
 import psycopg
 
+from catalog.search.words import MOST_CHARACTERS, words_of
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.spine import connect
-from web.search.words import MOST_CHARACTERS, words_of
 
 SEARCH = """
 query($text: String!, $filters: SearchFilter, $first: Int! = 100, $after: String) {

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from web.search.words import (
+from catalog.search.words import (
     Match,
     asked_words,
-    exact_query,
-    fuzzy_query,
+    error_query,
+    indexed_words,
     is_one_error_away,
     judged,
-    prefix_query,
+    whole_of,
+    within_query,
     words_of,
 )
 
@@ -86,9 +87,16 @@ def test_one_error_is_one_character_or_two_neighbours_exchanged(one: str, other:
 
 
 def test_queries_quote_what_they_look_for() -> None:
-    assert exact_query("it's \\ so") == "'=it''s \\\\ so'"
-    assert prefix_query(["a", "b"]) == "'a':* & 'b':*"
-    assert fuzzy_query(["ab"]) == "('ab':*)"
+    assert within_query("it's") == "('~it''' & '~t''s')"
+    assert within_query("a\\b") == "('~a\\\\b')"
+    assert within_query("ab") is None
+    assert error_query("abcd") is None
+
+
+def test_of_long_texts_the_ends_are_indexed() -> None:
+    assert indexed_words("first " + "x " * 2000 + "last") == ["first", "x", "last"]
+    assert indexed_words("y" * 900) == ["y" * 400]
+    assert whole_of("Shop.Orders") == "=shop.orders"
 
 
 @given(st.text("abcdefg", min_size=4, max_size=14), st.data())
@@ -106,6 +114,6 @@ def test_the_index_is_asked_for_every_word_with_one_error(word: str, data: st.Da
         return
     bounded = f"^{word}$"
     terms = {f"'~{bounded[at : at + 3]}'" for at in range(len(bounded) - 2)} | {f"'{word}'"}
-    ways = fuzzy_query([wrong]).removeprefix("(").removesuffix(")").split(" | ")
-    found = [set(way.strip("()").replace(":*", "").split(" & ")) <= terms for way in ways]
+    ways = (error_query(wrong) or "").split(" | ")
+    found = [set(way.strip("()").split(" & ")) <= terms for way in ways]
     assert any(found), (wrong, word, list(itertools.compress(ways, found)))

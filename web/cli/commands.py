@@ -108,7 +108,13 @@ COMMANDS: Final = (
     CommandEntry(
         "import", "web.cli.importing", "import_events", "Take over what another server keeps.", DECLARING
     ),
-    CommandEntry("search", "web.cli.search", "run_search", "Find datasets and jobs by their names.", ASKING),
+    CommandEntry(
+        "search",
+        "web.cli.search",
+        "run_search",
+        "Find datasets, jobs and pipelines by what is said of them.",
+        ASKING,
+    ),
     CommandEntry(
         "lineage", "web.cli.lineage", "run_lineage", "Draw where data comes from and goes to.", ASKING
     ),
@@ -154,6 +160,9 @@ COMMANDS: Final = (
     ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
+    CommandEntry(
+        "reindex", "web.cli.reindex", "run_reindex", "Make the index of the search anew.", ADMINISTRATION
+    ),
     CommandEntry(
         "follower",
         "web.cli.follower",

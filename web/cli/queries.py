@@ -247,7 +247,7 @@ query Impact($node: ID!, $depth: Int!, $maxNodes: Int!) {
 SEARCH: Final = """
 query Search($text: String!, $filters: SearchFilter, $first: Int!) {
   search(text: $text, filters: $filters, first: $first) {
-    nodes { id kind namespace name match }
+    nodes { id kind namespace name match foundIn { field text column match } }
     totalCount
     complete
     position

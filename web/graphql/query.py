@@ -54,7 +54,6 @@ from web.graphql.types.search import SearchFilter, SearchHits
 from web.graphql.types.status import Status
 from web.graphql.types.version import DatasetVersion
 from web.graphql.types.webhook import Webhook
-from web.search.hits import KINDS
 from web.search.pages import SearchPage, search_page
 
 #: What is told of an affected node without asking for more than its id.
@@ -318,14 +317,15 @@ def _search(
     first: int = NESTED_FIRST,
     after: str | None = None,
 ) -> SearchPage:
-    """Datasets and jobs whose names fit the text: exact matches before prefixes before fuzzy ones.
+    """What fits the text by its name, columns, tags, owners or descriptions: datasets, jobs and pipelines.
 
-    A text has words, parted by everything that is neither letter nor digit; each of them must fit. A node id finds
-    what it names.
+    A text has words, parted by everything that is neither letter nor digit; each of them must fit, also in different
+    places. What fits exactly or by beginnings comes before what fits fuzzily; of each the name before a column, a tag,
+    an owner, a description; of these exact before beginnings, and shorter names first. A node id finds what it names,
+    and `*` everything that the filters let through.
     """
-    chosen = filters or SearchFilter()
-    kinds = KINDS if chosen.kinds is None else tuple(kind.value for kind in chosen.kinds)
-    return search_page(info.context, text, first=first, after=after, kinds=kinds, namespace=chosen.namespace)
+    chosen = (filters or SearchFilter()).chosen()
+    return search_page(info.context, text, first=first, after=after, filters=chosen)
 
 
 def _status(info: Info) -> StatusRecord:

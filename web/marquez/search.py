@@ -9,13 +9,14 @@ from fastapi import APIRouter, Query, Request
 from pydantic import BeforeValidator
 from starlette.responses import Response
 
+from catalog.search.texts import Field, Kind
 from web.graphql.loaders.standing import dataset_standings, job_standings
 from web.graphql.request import QueryRequest
 from web.marquez import datasets, jobs
 from web.marquez.asking import WITHOUT_NUL, Asking, Limit
 from web.marquez.route import NameRoute
 from web.marquez.shapes import SearchResult, SearchResultList
-from web.search.hits import KINDS, Hit
+from web.search.hits import Hit, SearchFilters
 from web.search.search import MOST_TEXT, search
 
 #: Something beside blanks, and no NUL.
@@ -88,7 +89,8 @@ def search_router(asking: Asking) -> APIRouter:
         limit: Limit = 10,
     ) -> Response:
         """Datasets and jobs whose names fit the text: exact matches before prefixes before fuzzy ones."""
-        kinds = KINDS if filter is None else (filter,)
+        kinds: tuple[Kind, ...] = ("dataset", "job") if filter is None else (filter,)
+        filters = SearchFilters(kinds=kinds, namespace=namespace, fields=(Field.NAME,))
         until, since = _instant(before), _instant(after)
 
         def read(question: QueryRequest) -> SearchResultList:
@@ -96,8 +98,7 @@ def search_router(asking: Asking) -> APIRouter:
             found = search(
                 question,
                 q.replace("%", " "),
-                kinds=kinds,
-                namespace=namespace,
+                filters,
                 enough=0 if bounded or sort is not None else limit,
             )
             hits = found.hits if bounded or sort is not None else found.hits[:limit]

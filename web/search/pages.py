@@ -1,15 +1,20 @@
 """Pages of hits: a cursor names a hit's place, so that a page goes on where another ended, whatever was added since."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+from web.graphql.cohort import in_cohort
+from web.graphql.loaders.datasets import DATASETS
+from web.graphql.loaders.jobs import JOBS
+from web.graphql.loaders.pipelines import pipelines_by_name
 from web.graphql.pages import FIRST_UUID, Order, Page, check_first
+from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord
 from web.graphql.request import QueryRequest
-from web.search.hits import Hit, Kind
+from web.search.hits import Hit, SearchFilters
 from web.search.search import search
 
-BY_FIT = Order("search", (int, int, int, str, str, uuid.UUID), (-1, 0, 0, "", "", FIRST_UUID))
+BY_FIT = Order("search", (int, int, int, int, int, str, str, uuid.UUID), (-1, 0, 0, 0, 0, "", "", FIRST_UUID))
 
 
 @dataclass(slots=True, eq=False)
@@ -20,22 +25,17 @@ class SearchPage(Page[Hit]):
 
 
 def search_page(
-    request: QueryRequest,
-    text: str,
-    *,
-    first: int,
-    after: str | None,
-    kinds: Sequence[Kind],
-    namespace: str | None,
+    request: QueryRequest, text: str, *, first: int, after: str | None, filters: SearchFilters
 ) -> SearchPage:
     """Return the hits that stand after the cursor; raise `InvalidInput` for a text that nothing is looked for by."""
     check_first(first)
     start = BY_FIT.decode(after)
-    found = search(request, text, kinds=kinds, namespace=namespace)
+    found = search(request, text, filters)
     rest = [hit for hit in found.hits if hit.place > start]
+    _add_records(request, rest[:first])
     return SearchPage(
         request=request,
-        nodes=rest[:first],
+        nodes=in_cohort(request, rest[:first]),
         has_next_page=len(rest) > first,
         has_previous_page=after is not None,
         order=BY_FIT,
@@ -43,3 +43,24 @@ def search_page(
         count=lambda: len(found.hits),
         complete=found.complete,
     )
+
+
+def _add_records(request: QueryRequest, hits: Sequence[Hit]) -> None:
+    """Read what was found."""
+    datasets: Mapping[uuid.UUID, DatasetRecord] = DATASETS.by_id(
+        request, [hit.row_id for hit in hits if hit.kind == "dataset"]
+    )
+    jobs: Mapping[uuid.UUID, JobRecord] = JOBS.by_id(
+        request, [hit.row_id for hit in hits if hit.kind == "job"]
+    )
+    pipelines: Mapping[str, PipelineRecord] = pipelines_by_name(
+        request, [hit.name for hit in hits if hit.kind == "pipeline"]
+    )
+    for hit in hits:
+        match hit.kind:
+            case "dataset":
+                hit.record = datasets.get(hit.row_id)
+            case "job":
+                hit.record = jobs.get(hit.row_id)
+            case "pipeline":
+                hit.record = pipelines.get(hit.name)

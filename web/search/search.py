@@ -1,64 +1,144 @@
-"""One search: exact before prefix before fuzzy, each hit once, in an order that pages can rely on."""
+"""One search: exact and prefix before fuzzy, names before columns before what is said; each hit once.
 
-from collections.abc import Sequence
+The order is one that pages can rely on.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 from catalog.errors import InvalidInput, InvalidNodeId
 from catalog.keys import NodeId
+from catalog.search.texts import Field, word_key
+from catalog.search.words import Match, asked_words, whole_of
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.datasets import dataset_by_names
 from web.graphql.loaders.jobs import job_by_names
 from web.graphql.node_ids import named
 from web.graphql.request import QueryRequest
-from web.search.hits import KINDS, Hit, Kind
-from web.search.names import look_exactly, look_fuzzily
-from web.search.words import Match
+from web.search.candidates import Candidate, Restriction, Way, find, restriction_of
+from web.search.expanding import QUERIES, Meant, beginning_with, known_words, like
+from web.search.hits import Fit, Hit, SearchFilters
+from web.search.judging import Judge
 
 #: The longest text that is looked for, in characters: a name's own length.
 MOST_TEXT = 8192
+#: Finds everything that the filters let through.
+EVERYTHING = "*"
+#: Texts in a filter.
+MOST_IN_FILTER = 100
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All hits of a text, the best first; not complete where so much may fit that not all of it was judged."""
+    """All hits of a text, the best first; not complete where not all of what may fit was judged, or is indexed."""
 
     hits: Sequence[Hit]
     complete: bool
 
 
 def search(
-    request: QueryRequest,
-    text: str,
-    *,
-    kinds: Sequence[Kind] = KINDS,
-    namespace: str | None = None,
-    enough: int = 0,
+    request: QueryRequest, text: str, filters: SearchFilters | None = None, *, enough: int = 0
 ) -> Found:
     """Return what the text may mean; a node id finds what it names.
 
     Where as many as `enough` fit exactly or by their beginnings, others are not looked for. Raises `InvalidInput` for a
-    text that is blank, too long, or holds NUL.
+    text that is blank, too long, or holds NUL, and for filters like that.
     """
-    wanted = text.strip()
-    if not wanted or len(wanted) > MOST_TEXT or "\0" in wanted:
-        raise InvalidInput(
-            f"expected a text of 1 to {MOST_TEXT} characters without NUL, found {len(wanted)}",
-            pointer="/text",
-        )
+    chosen = filters or SearchFilters()
+    wanted = _checked(text.strip(), chosen)
     by_id = _named_by_id(request, wanted)
     if by_id is not None:
-        return Found(in_cohort(request, [by_id]), complete=True)
-    exactly = look_exactly(request, wanted, kinds, namespace)
-    hits = {hit.row_id: hit for hit in exactly.hits}
-    complete = exactly.complete
-    if not enough or len(hits) < enough:
-        fuzzily = look_fuzzily(request, wanted, kinds, namespace)
-        complete = complete and fuzzily.complete
-        hits = {hit.row_id: hit for hit in fuzzily.hits} | hits
-    ordered = sorted(hits.values(), key=lambda hit: hit.place)
-    for kind in KINDS:
-        in_cohort(request, [hit.record for hit in ordered if hit.kind == kind])
-    return Found(in_cohort(request, ordered), complete)
+        return Found([by_id], complete=True)
+    with _index_alone(request):
+        ((waiting,),) = request.rows(QUERIES["waiting"])
+        restriction = restriction_of(request, chosen)
+        if restriction is None:
+            return Found([], complete=not waiting)
+        looking = _Looking(request, wanted, chosen, restriction)
+        hits = looking.everything() if wanted == EVERYTHING else looking.by_words(enough)
+    ordered = sorted(hits, key=lambda hit: hit.place)
+    return Found(in_cohort(request, ordered), looking.complete and not waiting)
+
+
+@dataclass(slots=True)
+class _Looking:
+    """One search under way."""
+
+    request: QueryRequest
+    text: str
+    filters: SearchFilters
+    restriction: Restriction
+    complete: bool = True
+
+    def everything(self) -> list[Hit]:
+        """Return whatever the filters let through."""
+        fit = Fit.of(Field.NAME, Match.EXACT, 0)
+        return [Hit(found.kind, found.id, found.namespace, found.name, fit, ()) for found in self._find([()])]
+
+    def by_words(self, enough: int) -> list[Hit]:
+        """Return what fits exactly or by beginnings, and else what fits fuzzily."""
+        words = asked_words(self.text)
+        judge = Judge(self.text, self.filters.fields)
+        beginning = beginning_with(self.request, words)
+        whole = known_words(self.request, [whole_of(self.text)]).get(whole_of(self.text))
+        exactly = [] if whole is None else [[[word_key(whole, field)]] for field in self.filters.fields]
+        hits = {
+            (hit.kind, hit.row_id): hit for hit in judge.hits(self._find([*exactly, *self._ways(beginning)]))
+        }
+        if words and (not enough or len(hits) < enough):
+            meant = like(self.request, words, beginning)
+            for hit in judge.hits(self._find(self._ways(meant))):
+                hits.setdefault((hit.kind, hit.row_id), hit)
+        return list(hits.values())
+
+    def _find(self, ways: Sequence[Way]) -> list[Candidate]:
+        found, complete = find(self.request, ways, self.restriction, self.filters.kinds)
+        self.complete = self.complete and complete
+        return found
+
+    def _ways(self, meant: Meant) -> list[Way]:
+        """Return the ways in which something may have all of the words: in one field, else in several."""
+        self.complete = self.complete and meant.complete
+        if not meant.possible:
+            return []
+        fields = self.filters.fields
+        ways: list[Way] = [
+            [[word_key(number, field) for number in numbers] for numbers in meant.words] for field in fields
+        ]
+        if len(meant.words) > 1 and len(fields) > 1:
+            ways.append(
+                [
+                    [word_key(number, field) for number in numbers for field in fields]
+                    for numbers in meant.words
+                ]
+            )
+        return ways
+
+
+def _checked(text: str, filters: SearchFilters) -> str:
+    if not text or len(text) > MOST_TEXT or "\0" in text:
+        raise InvalidInput(
+            f"expected a text of 1 to {MOST_TEXT} characters without NUL, found {len(text)}", pointer="/text"
+        )
+    for name in ("tags", "owners", "columns"):
+        texts: Sequence[str] = getattr(filters, name)
+        if len(texts) > MOST_IN_FILTER or any(
+            not each or len(each) > MOST_TEXT or "\0" in each for each in texts
+        ):
+            raise InvalidInput(
+                f"expected at most {MOST_IN_FILTER} texts of 1 to {MOST_TEXT} characters without NUL",
+                pointer=f"/filters/{name}",
+            )
+    return text
+
+
+@contextmanager
+def _index_alone(request: QueryRequest) -> Iterator[None]:
+    """Let statements use the index; the next ones in the snapshot plan as they always do."""
+    request.rows(QUERIES["index_alone"])
+    yield
+    request.rows(QUERIES["as_before"], seqscan="on")
 
 
 def _named_by_id(request: QueryRequest, text: str) -> Hit | None:
@@ -67,12 +147,17 @@ def _named_by_id(request: QueryRequest, text: str) -> Hit | None:
         node_id = NodeId.parse(text)
     except InvalidNodeId:
         return None
+    fit = Fit.of(Field.NAME, Match.EXACT, 0)
     match node_id.kind:
         case "dataset":
             dataset = dataset_by_names(request, named("dataset", None, None, text))
-            return None if dataset is None else Hit("dataset", dataset, Match.EXACT, 0)
+            return (
+                None
+                if dataset is None
+                else Hit("dataset", dataset.row_id, dataset.namespace, dataset.name, fit, ())
+            )
         case "job":
             job = job_by_names(request, named("job", None, None, text))
-            return None if job is None else Hit("job", job, Match.EXACT, 0)
+            return None if job is None else Hit("job", job.row_id, job.namespace, job.name, fit, ())
         case _:
             return None

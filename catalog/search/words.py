@@ -1,7 +1,7 @@
 """How a text that is looked for and a name are compared: whole, word by word, within words, with a typing error.
 
-The index (`search_terms` in the database) parts names into words as this module does. It finds what may match;
-what does is judged here.
+The index finds what may match; what does is judged here. Its parts of words are those of `search_terms` in the
+database, which parts texts as this module does.
 """
 
 import re
@@ -13,6 +13,10 @@ _MARKS = str.maketrans(dict.fromkeys("\t\n\r !\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~"
 _STEP = re.compile(r"(?<=[a-z0-9])(?=[A-Z])")
 #: A word of the index has so many characters at most, and a whole name too.
 MOST_CHARACTERS = 400
+#: Marks a whole text among the words of the index.
+WHOLE = "="
+#: Of a longer text its beginning and its end count, so many characters of each.
+MOST_ENDS = 1024
 #: Words of a text that are looked for; a text with more is cut.
 MOST_WORDS = 16
 #: In a shorter word two letters exchanged leave no term of the index as it was.
@@ -35,6 +39,17 @@ def words_of(text: str) -> list[str]:
     if _STEP.search(text) is not None:
         whole += _STEP.sub(" ", text).lower().translate(_MARKS).split()
     return list(dict.fromkeys(whole))
+
+
+def indexed_words(text: str) -> list[str]:
+    """Return the words by which a text is found."""
+    known = text if len(text) <= 2 * MOST_ENDS else f"{text[:MOST_ENDS]} {text[-MOST_ENDS:]}"
+    return list(dict.fromkeys(word[:MOST_CHARACTERS] for word in words_of(known)))
+
+
+def whole_of(text: str) -> str:
+    """Return what stands for the whole text among the words of the index."""
+    return WHOLE + text.lower()[:MOST_CHARACTERS]
 
 
 def asked_words(text: str) -> list[str]:
@@ -67,55 +82,48 @@ def judged(asked: str, words: Iterable[str], name: str) -> tuple[Match, int] | N
     if whole.startswith(text):
         return Match.PREFIX, 0
     own = words_of(name)
-    ranks = [_rank(word, own) for word in words]
+    ranks = [rank_of(word, own) for word in words]
     if not ranks or None in ranks:
         return None
-    worst = max(rank for rank in ranks if rank is not None)
-    return (Match.PREFIX if worst <= _BEGINS else Match.FUZZY), 1 + worst
+    return match_of(max(rank for rank in ranks if rank is not None))
 
 
-_EQUALS, _BEGINS, _WITHIN, _ERROR = range(4)
+def match_of(worst: int) -> tuple[Match, int]:
+    """Return how something fits of which the word that fits worst has this rank."""
+    return (Match.PREFIX if worst <= BEGINS else Match.FUZZY), 1 + worst
 
 
-def _rank(asked: str, own: list[str]) -> int | None:
+EQUALS, BEGINS, WITHIN, ERROR = range(4)
+
+
+def rank_of(asked: str, own: list[str]) -> int | None:
+    """Return how well the best of its own words fits a word, smaller numbers better; None where none does."""
     if asked in own:
-        return _EQUALS
+        return EQUALS
     if any(word.startswith(asked) for word in own):
-        return _BEGINS
+        return BEGINS
     if len(asked) >= GRAM and any(asked in word for word in own):
-        return _WITHIN
+        return WITHIN
     if len(asked) >= LEAST_FOR_ERROR and any(is_one_error_away(asked, word) for word in own):
-        return _ERROR
+        return ERROR
     return None
 
 
-def exact_query(text: str) -> str:
-    """Return the query of the index for whole names."""
-    return _quoted("=" + text.lower()[:MOST_CHARACTERS])
+def within_query(word: str) -> str | None:
+    """Return the query of the index for words that hold the word, None where it is too short to be looked for so."""
+    return _all_of(_grams(word)) if len(word) >= GRAM else None
 
 
-def prefix_query(words: Iterable[str]) -> str:
-    """Return the query for names of which some word begins with each of the words."""
-    return " & ".join(f"{_quoted(word[:MOST_CHARACTERS])}:*" for word in words)
-
-
-def fuzzy_query(words: Iterable[str]) -> str:
-    """Return the query for names that may hold each of the words: at a beginning, within, or with one error.
+def error_query(word: str) -> str | None:
+    """Return the query for words that may be one error away from it, None where it is too short.
 
     An error touches four neighbouring terms of a word at most, so half of the others stand before it or behind it.
     """
-    return " & ".join(f"({' | '.join(_ways(word))})" for word in words)
-
-
-def _ways(word: str) -> list[str]:
-    ways = [f"{_quoted(word[:MOST_CHARACTERS])}:*"]
-    if len(word) >= GRAM:
-        ways.append(_all_of(_grams(word)))
-    if len(word) >= LEAST_FOR_ERROR:
-        bounded = _grams(f"^{word}$")
-        half = max(1, (len(bounded) - 3) // 2)
-        ways += [_all_of(bounded[:half]), _all_of(bounded[-half:])]
-    return ways
+    if len(word) < LEAST_FOR_ERROR:
+        return None
+    bounded = _grams(f"^{word}$")
+    half = max(1, (len(bounded) - 3) // 2)
+    return f"{_all_of(bounded[:half])} | {_all_of(bounded[-half:])}"
 
 
 def _grams(text: str) -> list[str]:
