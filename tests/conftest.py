@@ -14,6 +14,7 @@ from xdist.scheduler import LoadScopeScheduling
 from catalog.database import create_database_engine
 from catalog.migrations import migrate
 from tests.services.former_release import FormerRelease, find_former_release, unpack_former_release
+from tests.services.pgbouncer import PROGRAM
 from tests.services.postgresql import drop_database, embedded_cluster, fresh_database
 
 # A loaded machine is no reason to fail an example.
@@ -35,6 +36,8 @@ def missing() -> dict[str, str]:
         found["interop"] = f"there is no folder {DATA}"
     if find_former_release() is None:
         found["history"] = "the history lacks the release before: git fetch --unshallow --tags"
+    if PROGRAM is None:
+        found["pgbouncer"] = "the program pgbouncer is not installed"
     if os.geteuid() != 0:
         found["root"] = "this user is not root"
     return found

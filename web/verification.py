@@ -1,7 +1,6 @@
 """The laws checked on one installation, whoever runs it: every check of `hooks.verifying`, and the graph's."""
 
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -10,6 +9,7 @@ import psycopg
 from catalog.database import translated_errors
 from catalog.errors import InvalidInput
 from catalog.progress import ShowProgress, no_progress
+from catalog.sessions import read_snapshot
 from graph.maintenance import GraphMaintenance
 from hooks.verifying.attempts import verify_claims, verify_starts
 from hooks.verifying.finding import Findings
@@ -73,26 +73,11 @@ def verify(
     unknown = [name for name in only if name not in CHECKS]
     if unknown:
         raise InvalidInput(f"expected checks among {', '.join(CHECKS)}, found {', '.join(unknown)}"[:500])
-    with translated_errors(), snapshot(conninfo) as connection:
+    with translated_errors(), read_snapshot(conninfo, application_name="headwater-verify") as connection:
         subject = _Subject(connection, conninfo, graph, progress)
         row = connection.execute("SELECT position FROM follower WHERE name = 'state'").fetchone()
         findings = [check(subject) for name, check in CHECKS.items() if not only or name in only]
         return Verified(int(row[0]) if row else 0, findings)
-
-
-@contextmanager
-def snapshot(conninfo: str) -> Iterator["psycopg.Connection[Any]"]:
-    """Yield a connection in a read-only transaction that sees the database as it is now, however long it takes."""
-    connection = psycopg.connect(
-        conninfo,
-        application_name="headwater-verify",
-        options="-c timezone=UTC -c idle_in_transaction_session_timeout=0",
-    )
-    with connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        yield connection
-        connection.rollback()
 
 
 def _graph(maintenance: GraphMaintenance, progress: ShowProgress) -> Findings:

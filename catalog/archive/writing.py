@@ -31,6 +31,7 @@ from catalog.errors import Conflict, HeadwaterError, SchemaTooNew
 from catalog.migrations import is_known
 from catalog.progress import Progress, ShowProgress, no_progress
 from catalog.queries import load_queries
+from catalog.sessions import read_snapshot
 from catalog.tables import TABLES, TableRole
 
 QUERIES = load_queries(Path(__file__).with_name("archive.sql"))
@@ -46,16 +47,9 @@ def archived_tables() -> list[str]:
 @contextmanager
 def snapshot(conninfo: str) -> Iterator["psycopg.Connection[Any]"]:
     """Yield a connection in a read-only transaction that sees the database as it is now, however long it takes."""
-    options = "-c timezone=UTC -c idle_in_transaction_session_timeout=0"
-    with (
-        translated_errors(),
-        psycopg.connect(conninfo, application_name="headwater-backup", options=options) as connection,
-    ):
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
+    with translated_errors(), read_snapshot(conninfo, application_name="headwater-backup") as connection:
         use_text_form(connection)
         yield connection
-        connection.rollback()
 
 
 def write_archive(

@@ -51,7 +51,8 @@ UPDATE graph_generation SET state = 'current' WHERE number = %(generation)s
 
 -- name: hand_over
 -- The new generation has come at least as far as the old one.
-UPDATE follower g SET position = r.position, updated_at = clock_timestamp()
+UPDATE follower g SET position = r.position, form = r.form, left_position = NULL, left_reason = NULL, left_at = NULL,
+    updated_at = clock_timestamp()
 FROM follower r WHERE g.name = 'graph' AND r.name = 'graph rebuild'
 
 -- name: unpark

@@ -12,6 +12,7 @@ import psycopg
 from psycopg import sql
 
 from catalog.errors import HeadwaterError
+from catalog.sessions import long_session
 from catalog.tables import TableRole, tables_of
 
 #: Written by the state follower, or read by it, although no state.
@@ -32,11 +33,10 @@ def open_scratch(conninfo: str, *, snapshot: str | None = None) -> Iterator["psy
 
     Claims and parked facts are those of the catalog, as it stands in the exported snapshot if one is given.
     """
-    with psycopg.connect(
-        conninfo, autocommit=True, application_name="headwater-replay", options="-c timezone=UTC"
-    ) as connection:
-        connection.execute(f"SET temp_buffers = '{TEMPORARY_BUFFERS}'")
-        connection.execute("SET idle_in_transaction_session_timeout = 0")
+    with long_session(conninfo, application_name="headwater-replay") as connection:
+        # A pooler's session in which somebody had temporary tables before keeps the room that it had for them.
+        with contextlib.suppress(psycopg.errors.InvalidParameterValue):
+            connection.execute(f"SET temp_buffers = '{TEMPORARY_BUFFERS}'")
         for name in scratch_tables():
             _create(connection, name)
         connection.execute("CREATE TEMPORARY SEQUENCE replayed_job_id")

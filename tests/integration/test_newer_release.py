@@ -248,7 +248,14 @@ def test_an_observation_of_a_newer_release_is_left_where_it_is(
     assert position == end
     assert left > end
     assert "'comet'" in reason
+    maintenance = PostgresqlGraphMaintenance(engine)
+    with pytest.raises(NotUnderstood, match="rebuild the graph with that"):
+        maintenance.rebuild()
     assert parked(connection) == []
+    # A graph that was made anew by somebody who can leaves nothing.
+    connection.execute("DELETE FROM observation WHERE kind = 'comet'")
+    maintenance.rebuild()
+    assert cursor(connection, "graph")[1:] == (None, None)
 
 
 # Followers --------------------------------------------------------------------------------------------------

@@ -1,14 +1,17 @@
 """Poolers between Headwater and its database: sessions of one's own where they are needed, or a clear refusal."""
 
+import contextlib
 import sys
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from catalog.database import create_database_engine, driver_connection
 from catalog.errors import ConfigurationError
 from catalog.pooling import has_shared_sessions, refuse_shared_sessions
-from tests.services.transaction_pooler import transaction_pooler
+from tests.services.pgbouncer import pgbouncer
+from tests.services.pooler import session_pooler, transaction_pooler
 from tests.support.command_line import (
     CommandLine,
     clean_environment,
@@ -16,6 +19,7 @@ from tests.support.command_line import (
     pipeline_yaml,
     running_process,
 )
+from tests.support.history import history
 from web.bootstrap import conninfo
 
 
@@ -79,6 +83,42 @@ def test_everything_works_through_it_with_a_direct_url_beside(database_url: str,
         administration.done("graph", "verify")
         findings = {found["check"]: found for found in administration("doctor", "--json").json["findings"]}
         assert findings["sessions"]["status"] == "ok"
+
+
+#: As many as a command has at once.
+SESSIONS = 6
+
+
+def commands_that_take_long(pooled: str, folder: Path, database_url: str) -> None:
+    """Check the laws twice and back everything up through a pooler of sessions, each on a session used before."""
+    engine = create_database_engine(database_url, pool_size=2, application_name="headwater-test")
+    with history(database_url, engine):
+        pass
+    engine.dispose()
+    # Somebody's temporary tables in every session: it keeps the room that it had for them.
+    with contextlib.ExitStack() as stack:
+        for _ in range(SESSIONS):
+            other = stack.enter_context(psycopg.connect(pooled, autocommit=True))
+            other.execute("CREATE TEMPORARY TABLE mine AS SELECT 1 AS number")
+    headwater = CommandLine(clean_environment(folder, HEADWATER_DATABASE_URL=pooled))
+    for _ in range(2):
+        found = headwater.done("verify", "--json").json
+        assert found["holds"] is True
+    headwater.done("backup", str(folder / "one.tar"))
+
+
+def test_what_takes_long_works_through_a_pooler_of_sessions(database_url: str, tmp_path: Path) -> None:
+    with session_pooler(database_url, sessions=SESSIONS) as pooled:
+        with pytest.raises(psycopg.OperationalError, match="unsupported startup parameter"):
+            psycopg.connect(pooled, options="-c timezone=UTC")
+        commands_that_take_long(pooled, tmp_path, database_url)
+
+
+@pytest.mark.pgbouncer
+def test_what_takes_long_works_through_pgbouncer(database_url: str, tmp_path: Path) -> None:
+    with pgbouncer(database_url, tmp_path) as pooled:
+        assert has_shared_sessions(pooled) is False
+        commands_that_take_long(pooled, tmp_path, database_url)
 
 
 def test_a_pooled_engine_keeps_nothing_in_a_session_that_another_lacks(database_url: str) -> None:

@@ -1,7 +1,8 @@
-"""A pooler of transactions between clients and a real PostgreSQL, as PgBouncer is with pool_mode = transaction.
+"""Poolers between clients and a real PostgreSQL, as PgBouncer is with pool_mode = transaction, and = session.
 
-A client has a session of the server from the first statement of a transaction to its end, and another one for the next.
-Like PgBouncer it refuses options at the start of a session. It knows no passwords and serves one database.
+In the first a client has a session of the server from the first statement of a transaction to its end, and another one
+for the next. Like PgBouncer they refuse options at the start of a session. They know no passwords and serve one
+database.
 """
 
 import asyncio
@@ -133,6 +134,25 @@ class TransactionPooler:
                 raise ConnectionError("a client left within its transaction")
 
 
+class SessionPooler(TransactionPooler):
+    """A client keeps its session until it leaves; what it set is then undone (server_reset_query of PgBouncer)."""
+
+    async def _serve_client(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        session = await self._idle.get()
+        try:
+            while True:
+                kind, message = await _message(reader)
+                if kind == b"X":
+                    return
+                await self._transaction(reader, writer, session, kind, message)
+        finally:
+            for statement in (b"ROLLBACK\0", b"DISCARD ALL\0"):
+                session.writer.write(b"Q" + struct.pack("!I", len(statement) + 4) + statement)
+                while (await _message(session.reader))[0] != b"Z":
+                    pass
+            self._idle.put_nowait(session)
+
+
 async def _message(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
     head = await reader.readexactly(5)
     (length,) = struct.unpack("!I", head[1:])
@@ -148,10 +168,22 @@ async def _close(writer: asyncio.StreamWriter) -> None:
 @contextmanager
 def transaction_pooler(url: str, *, sessions: int = 2) -> Iterator[str]:
     """Yield the URL of the same database through a pooler that has so many sessions of the server."""
+    with _serving(url, TransactionPooler(url, sessions)) as pooled:
+        yield pooled
+
+
+@contextmanager
+def session_pooler(url: str, *, sessions: int) -> Iterator[str]:
+    """Yield the URL of the same database through a pooler of sessions."""
+    with _serving(url, SessionPooler(url, sessions)) as pooled:
+        yield pooled
+
+
+@contextmanager
+def _serving(url: str, pooler: TransactionPooler) -> Iterator[str]:
     ready, ports = threading.Event(), list[int]()
     loop = asyncio.new_event_loop()
     stop = asyncio.Event()
-    pooler = TransactionPooler(url, sessions)
     thread = threading.Thread(target=lambda: loop.run_until_complete(pooler.serve(ready, stop, ports)))
     thread.start()
     assert ready.wait(20)
