@@ -9,16 +9,19 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from benchmarks.columns import measure_columns
 from benchmarks.crash import measure_crash
 from benchmarks.ingest import measure_ingest
 from benchmarks.lineage import measure_lineage
 from benchmarks.marquez_reads import measure_marquez_reads
 from benchmarks.report import write_page
 from benchmarks.search import measure_search
+from benchmarks.soak import measure_soak
 from benchmarks.startup import measure_startup
 from benchmarks.trigger import measure_burst, measure_fanout, measure_trigger
 
 MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
+    "columns": measure_columns,
     "crash": measure_crash,
     "trigger": measure_trigger,
     "fanout": measure_fanout,
@@ -27,6 +30,7 @@ MEASUREMENTS: dict[str, Callable[..., dict[str, Any]]] = {
     "lineage": measure_lineage,
     "marquez-reads": measure_marquez_reads,
     "search": measure_search,
+    "soak": measure_soak,
     "startup": measure_startup,
 }
 
@@ -49,11 +53,16 @@ def main() -> int:
         "--json", action="store_true", help="one JSON object on standard output, nothing else"
     )
     parser.add_argument("--kills", type=int, help="how many processes `crash` kills; the suite's form is 20")
+    parser.add_argument("--minutes", type=float, help="how long `soak` lasts; 20 unless told")
     arguments = parser.parse_args()
     if arguments.name == "report":
         sys.stdout.write(f"wrote {write_page()}\n")
         return 0
-    options = {"kills": arguments.kills, "events": 25 * arguments.kills} if arguments.kills else {}
+    options: dict[str, Any] = {}
+    if arguments.kills:
+        options = {"kills": arguments.kills, "events": 25 * arguments.kills}
+    if arguments.minutes:
+        options = {"minutes": arguments.minutes}
     result = {"name": arguments.name, **MEASUREMENTS[arguments.name](**options)}
     if arguments.json:
         sys.stdout.write(json.dumps(result) + "\n")
