@@ -11,8 +11,9 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, LiteralString
 
+import psycopg
 import pytest
 
 from benchmarks.crash import Posted, check, documents
@@ -20,8 +21,10 @@ from benchmarks.events import complete_event
 from catalog.schema import Standing, read_schema
 from tests.services.former_release import FormerRelease
 from tests.support.command_line import CommandLine
+from tests.support.history import report
+from tests.support.newer_release import expand, newer_fact, newer_follower
 from tests.support.processes import free_port, lines, part, wait_for_lines, wait_for_server
-from tests.support.spine import append, apply_fact, connect
+from tests.support.spine import append, apply_fact, connect, follow, parked
 
 CLIENTS = 3
 #: What a client may hear and then asks again: nobody there, or come back later.
@@ -160,6 +163,43 @@ def test_the_release_before_is_replaced_one_by_one(
     # This release promises the one before that it may run on the schema.
     assert schema.oldest is not None
     assert schema.oldest <= former_release.revision
+
+
+@pytest.mark.history
+def test_the_release_before_leaves_what_it_does_not_understand(
+    tmp_path: Path, database_url: str, former_release: FormerRelease
+) -> None:
+    with ExitStack() as everything, connect(database_url) as connection:
+        expand(connection)
+        Deployment(tmp_path, database_url, everything).add_worker(**former_release.environment)
+        connection.execute(
+            "INSERT INTO procrastinate_jobs (queue_name, task_name) VALUES ('launch', 'headwater.comet')"
+        )
+        known, newer, last = append(connection, [report("a", 1), newer_fact(1), report("a", 2)])
+        cursor = "SELECT position, left_position FROM follower WHERE name = 'state'"
+        wait_for_row(connection, cursor, (known.position, newer.position))
+        # The job was taken and put back.
+        job = "SELECT status::text, attempts > 0 FROM procrastinate_jobs WHERE task_name = 'headwater.comet'"
+        wait_for_row(connection, job, ("todo", True))
+        # Beside it works somebody who understands.
+        follow(connection, newer_follower())
+        wait_for_row(connection, cursor, (last.position, None))
+        # That wrote in a newer form: what comes from now on is left too, although the kind of fact is known.
+        (after,) = append(connection, [report("a", 3)])
+        wait_for_row(connection, cursor, (last.position, after.position))
+        assert parked(connection) == []
+
+
+def wait_for_row(
+    connection: psycopg.Connection[Any],
+    query: LiteralString,
+    expected: tuple[Any, ...],
+    seconds: float = 30.0,
+) -> None:
+    deadline = time.monotonic() + seconds
+    while (row := connection.execute(query).fetchone()) != expected:
+        assert time.monotonic() < deadline, f"expected {expected}, found {row}"
+        time.sleep(0.05)
 
 
 def wait_until_quiet(url: str, runs: int, seconds: float = 90.0) -> None:
