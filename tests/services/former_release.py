@@ -38,7 +38,12 @@ class FormerRelease:
 
 @cache
 def find_former_release() -> str | None:
-    """Return the commit of the release before; None where the history does not have it, as in a shallow clone."""
+    """Return the commit of the release before; None where the history does not have it.
+
+    That is so in a shallow clone, and where the source came without its repository.
+    """
+    if _git("rev-parse", "--show-prefix") != "":
+        return None  # not a repository of this project's own
     if tag := _git("describe", "--tags", "--abbrev=0", "--match=v[0-9]*", "HEAD^"):
         return _git("rev-parse", "--verify", f"{tag}^{{commit}}")
     (newest,) = (FOLDER / "versions").glob(f"{HEAD}_*.py")
