@@ -56,6 +56,12 @@ class InvalidArchive(InvalidInput):
     code = "invalid-archive"
 
 
+class InvalidCheckpoint(HeadwaterError):
+    """The checkpoint in the database is not what was written."""
+
+    code = "invalid-checkpoint"
+
+
 class InvalidNodeId(InvalidInput):
     """Expected a node id such as dataset:NAMESPACE:NAME, job:NAMESPACE:NAME or run:UUID."""
 

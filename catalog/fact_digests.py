@@ -26,6 +26,9 @@ def expected_digest(fact: Fact) -> bytes | None:
             return natural_digest(kind, body["namespace"], body["name"], body["partition"] or "", body["key"])
         case FactKind.ATTEMPT_CLAIMED | FactKind.ATTEMPT_STARTED | FactKind.ATTEMPT_ENDED:
             return attempt_digest(kind, fact.run_id, int(orjson.loads(fact.body)["attempt"]))
+        case FactKind.EVENTS_REMOVE:
+            body = orjson.loads(fact.body)
+            return natural_digest(kind, str(body["until"]), body["checkpoint"])
         case (
             FactKind.DOCUMENTS_APPLY
             | FactKind.DOCUMENT_DELETE

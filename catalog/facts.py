@@ -32,6 +32,7 @@ class FactKind(StrEnum):
     PIPELINES_PAUSE = "pipelines.pause"
     PIPELINES_RESUME = "pipelines.resume"
     PARKED_SKIP = "parked.skip"
+    EVENTS_REMOVE = "events.remove"
     PIPELINE_TRIGGER = "pipeline.trigger"
     RUN_CANCEL = "run.cancel"
     RUN_RETRY = "run.retry"

@@ -23,6 +23,8 @@ FACTS_CHANNEL = "headwater_facts"
 
 APPEND_LOCK = 0x6865616477_01
 COMPRESSION_LEVEL = 1
+#: What is stored in place of a body that retention has taken; no compressed body is empty.
+REMOVED_BODY = b""
 
 
 @dataclass(frozen=True, slots=True)

@@ -120,6 +120,13 @@ class Settings(FromEnvironment):
         description="Days after its end for which an attempt's output and folder are kept on its host.",
     )
 
+    event_days: int | None = Field(
+        None,
+        gt=0,
+        le=36_500,
+        description="Days after receipt for which bodies of OpenLineage events are kept; if nothing is said, for ever.",
+    )
+
     outbound_allow_private: bool = Field(
         True,
         description="Whether requests to engines may go to private networks (10.0.0.0/8, fc00::/7 and such).",

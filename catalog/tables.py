@@ -1,7 +1,7 @@
 """What each table of the database is the truth of; whoever adds a table says it here, and a test holds that.
 
-`headwater verify` compares what is made from the ledger, `headwater backup` keeps everything but views, and retention
-removes from the ledger alone: all three go by this one list.
+`headwater verify` compares what is made from the ledger, `headwater backup` keeps everything but views, a checkpoint
+is a copy of the state, and retention takes from the ledger alone: all four go by this one list.
 """
 
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ class TableRole(StrEnum):
     """What a table holds, and so what may be done with it."""
 
     LEDGER = "ledger"
-    """What was said or decided: made from nothing else."""
+    """What was said or decided, made from nothing else; and the state that stands for what is not kept of it."""
     STATE = "state"
     """Made from the ledger by the state follower alone: the same facts make the same rows."""
     VIEW = "view"
@@ -30,7 +30,7 @@ def _roles(role: TableRole, *names: str) -> dict[str, TableRole]:
 
 #: Every table of the migrated schema but Alembic's own; partitions count as their table.
 TABLES: Mapping[str, TableRole] = MappingProxyType(
-    _roles(TableRole.LEDGER, "fact", "fact_digest")
+    _roles(TableRole.LEDGER, "checkpoint", "checkpoint_part", "fact", "fact_digest")
     | _roles(
         TableRole.STATE,
         "column_lineage",
@@ -45,6 +45,7 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "dataset_version",
         "decision",
         "document",
+        "events_removed",
         "facet_body",
         "input_queue",
         "installation",
@@ -87,6 +88,8 @@ TABLES: Mapping[str, TableRole] = MappingProxyType(
         "procrastinate_jobs",
         "procrastinate_periodic_defers",
         "procrastinate_workers",
+        "removal",
+        "removal_waiting",
         "webhook",
         "webhook_message",
     )

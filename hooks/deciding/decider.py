@@ -29,6 +29,7 @@ from hooks.deciding.records import (
 from hooks.deciding.registry import QUERIES, RegisteredPipeline
 from hooks.deciding.working_set import WorkingSet
 from hooks.jobs import ENGINE_HOST, Job, host_queue
+from hooks.removed import remember_removed
 from hooks.skipping import leave_out
 from policies.due import Batching, Consumption, Plan, plan_runs
 from policies.queues import QueuedVersion
@@ -217,6 +218,9 @@ class Decider:
                 self._attempts.hear(kind, fact, body, occasion)
             case FactKind.PARKED_SKIP:
                 result = leave_out(self._connection, body, occasion)
+                self._set.results.append(CommandResult(fact.position, True, None, None, result))
+            case FactKind.EVENTS_REMOVE:
+                result = remember_removed(self._connection, body, occasion)
                 self._set.results.append(CommandResult(fact.position, True, None, None, result))
             case FactKind.PIPELINE_TRIGGER | FactKind.RUN_CANCEL | FactKind.RUN_RETRY:
                 try:

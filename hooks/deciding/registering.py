@@ -78,6 +78,7 @@ def _apply(
             | FactKind.OPENLINEAGE_JOB
             | FactKind.VERSION_REPORT
             | FactKind.PARKED_SKIP
+            | FactKind.EVENTS_REMOVE
             | FactKind.PIPELINE_TRIGGER
             | FactKind.RUN_CANCEL
             | FactKind.RUN_RETRY

@@ -30,11 +30,14 @@ class Replay:
         circumstances: Circumstances,
         *,
         refused: Refused,
+        source: "psycopg.Connection[Any] | None" = None,
         start: int = 0,
         batch: int = BATCH,
     ) -> None:
+        """Begin behind the position `start`, at which the copy stands; read the ledger through `source`."""
         self.cursor = start
         self._connection = connection
+        self._source = connection if source is None else source
         self._circumstances = circumstances
         self._refused = refused
         self._batch = batch
@@ -61,7 +64,7 @@ class Replay:
 
     def _read(self, end: int) -> Sequence[Fact]:
         """Return the next facts up to the position; the cursor is behind the last of them, or there."""
-        facts = self._log.read(self._connection, after=self.cursor, limit=self._batch)
+        facts = self._log.read(self._source, after=self.cursor, limit=self._batch)
         kept = [fact for fact in facts if fact.position <= end]
         self.cursor = kept[-1].position if kept and len(kept) == len(facts) else end
         return kept
@@ -74,7 +77,7 @@ class Replay:
 
     def _apply_late(self) -> None:
         late = self._circumstances.late_at(self.cursor)
-        for fact in sorted(read_facts_at(self._connection, late), key=lambda fact: late.index(fact.position)):
+        for fact in sorted(read_facts_at(self._source, late), key=lambda fact: late.index(fact.position)):
             self._log.forget()
             self._apply([fact])
 

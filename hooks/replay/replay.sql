@@ -18,3 +18,25 @@ SELECT position, found FROM (
     ) AS saw
 ) AS told
 WHERE found IS DISTINCT FROM before ORDER BY position
+
+-- name: newest_checkpoint
+SELECT until, digest, manifest FROM checkpoint ORDER BY until DESC LIMIT 1
+
+-- name: begin_checkpoint
+INSERT INTO checkpoint (until, digest, manifest) VALUES (%(until)s, '', '')
+
+-- name: write_part
+INSERT INTO checkpoint_part (until, name, content) VALUES (%(until)s, %(name)s, %(content)s)
+
+-- name: end_checkpoint
+UPDATE checkpoint SET digest = %(digest)s, manifest = %(manifest)s WHERE until = %(until)s
+
+-- name: part
+SELECT content FROM checkpoint_part WHERE until = %(until)s AND name = %(name)s
+
+-- name: numbered
+-- Columns of the copy whose numbers are drawn.
+SELECT c.relname, a.attname FROM pg_class c JOIN pg_attribute a ON a.attrelid = c.oid
+WHERE c.relnamespace = pg_my_temp_schema() AND c.relkind = 'r' AND a.attidentity <> '' AND NOT a.attisdropped
+  AND c.relname <> 'procrastinate_jobs'
+ORDER BY 1

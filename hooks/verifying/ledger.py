@@ -8,8 +8,10 @@ import psycopg
 
 from catalog.errors import HeadwaterError
 from catalog.fact_digests import expected_digest
-from catalog.ledger import Fact
+from catalog.facts import OPENLINEAGE_KINDS
+from catalog.ledger import REMOVED_BODY, Fact
 from catalog.progress import Progress, ShowProgress, no_progress
+from hooks.removed import read_removed
 from hooks.verifying.finding import Findings
 from hooks.verifying.queries import QUERIES, stream
 
@@ -38,18 +40,30 @@ def verify_positions(connection: "psycopg.Connection[Any]") -> Findings:
 def verify_digests(
     connection: "psycopg.Connection[Any]", progress: ShowProgress = no_progress, *, after: int = 0
 ) -> Findings:
-    """Return whether the digest of each fact is the one that its body makes."""
+    """Return whether the digest of each fact is the one that its body makes, as far as its body is kept.
+
+    The body of an event may have been taken by retention, up to where a fact says so; no other may be without.
+    """
     found = Findings("ledger.digests", (1, 2))
     _, _, last, _ = connection.execute(QUERIES["ledger_size"]).fetchone() or (0, 0, 0, 0)
+    removed = read_removed(connection)
+    until = 0 if removed is None else removed.until
     for row in stream(connection, "facts", QUERIES["facts"], {"after": after}):
         found.look()
         stored = Fact(*row)
-        fault = _fault(stored)
+        fault = _fault_without_body(stored, until) if stored.body == REMOVED_BODY else _fault(stored)
         if fault is not None:
             found.add(f"fact {stored.position} ({stored.kind}) {fault}")
         if found.looked_at % REPORTED == 0:
             progress(Progress("ledger", stored.position, last))
     return found
+
+
+def _fault_without_body(stored: Fact, until: int) -> str | None:
+    """Return what is wrong with a fact that has no body, where those of events up to a position are given up."""
+    if stored.kind not in OPENLINEAGE_KINDS:
+        return "has no body, and is no event"
+    return None if stored.position <= until else "has no body, and no fact says that it was removed"
 
 
 def _fault(stored: Fact) -> str | None:

@@ -6,9 +6,12 @@ from typing import Any
 import psycopg
 from psycopg import sql
 
+from catalog.errors import InvalidCheckpoint
 from catalog.ledger import Fact
 from catalog.progress import Progress, ShowProgress, no_progress
 from catalog.tables import TableRole, tables_of
+from hooks.removed import read_removed
+from hooks.replay.checkpoint import load_checkpoint, newest_checkpoint
 from hooks.replay.circumstances import read_circumstances
 from hooks.replay.replay import Replay
 from hooks.replay.scratch import open_scratch, schema_of
@@ -34,14 +37,44 @@ def verify_state(
                 f"fact {fact.position} ({fact.kind}) was applied and cannot be again: {type(error).__name__}: {error}"
             )
 
-        Replay(copy, read_circumstances(connection), refused=refuse).run(progress=progress)
+        try:
+            start = _begin(connection, copy)
+        except InvalidCheckpoint as error:
+            found.add(error.message)
+            return found
+        drawn = copy.execute(QUERIES["last_transition"]).fetchone() or (0,)
+        # The ledger is read in the snapshot too: retention may be taking bodies from it.
+        replay = Replay(copy, read_circumstances(connection), refused=refuse, source=connection, start=start)
+        replay.run(progress=progress)
         tables = tables_of(TableRole.STATE)
         for number, table in enumerate(tables, 1):
             _compare(table, connection, copy, found)
             progress(Progress("compare", number, len(tables)))
-        for run, attempt, granted, launched in copy.execute(QUERIES["jobs_of_attempts"]):
+        for run, attempt, granted, launched in copy.execute(QUERIES["jobs_of_attempts"], {"after": drawn[0]}):
             found.add(f"attempt {attempt} of run {run} was granted {granted} times and has {launched} jobs")
     return found
+
+
+def _begin(connection: "psycopg.Connection[Any]", copy: "psycopg.Connection[Any]") -> int:
+    """Bring the copy to the newest checkpoint, and return its position; 0 where there is none.
+
+    Raises `InvalidCheckpoint` where it is not the one that the ledger tells of.
+    """
+    checkpoint = newest_checkpoint(connection)
+    removed = read_removed(connection)
+    if removed is not None:
+        if checkpoint is None or checkpoint.until < removed.until:
+            raise InvalidCheckpoint(
+                f"fact {removed.position} tells of a checkpoint at {removed.until}, and it is not there"
+            )
+        if checkpoint.until == removed.until and checkpoint.digest != removed.checkpoint:
+            raise InvalidCheckpoint(
+                f"the checkpoint at {removed.until} is not the one that fact {removed.position} tells of"
+            )
+    if checkpoint is None:
+        return 0
+    load_checkpoint(connection, copy, checkpoint)
+    return checkpoint.until
 
 
 def _compare(

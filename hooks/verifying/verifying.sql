@@ -80,10 +80,11 @@ FROM decision ORDER BY 1
 
 -- name: jobs_of_attempts
 -- Attempts that were granted, and how many jobs launch each: a retry grants the attempt after the one that ended.
+-- Of what a checkpoint holds the jobs are not known.
 SELECT coalesce(g.run_id, j.run_id), coalesce(g.attempt, j.attempt), coalesce(g.count, 0), coalesce(j.count, 0)
 FROM (
     SELECT run_id, CASE to_state WHEN 'retrying' THEN attempt + 1 ELSE attempt END AS attempt, count(*) AS count
-    FROM pipeline_run_transition WHERE to_state IN ('queued', 'retrying') GROUP BY 1, 2
+    FROM pipeline_run_transition WHERE to_state IN ('queued', 'retrying') AND sequence > %(after)s GROUP BY 1, 2
 ) AS g FULL JOIN (
     SELECT (pair->>0)::uuid AS run_id, (pair->>1)::int AS attempt, count(*) AS count
     FROM procrastinate_jobs CROSS JOIN LATERAL jsonb_array_elements(args->'attempts') AS pair
@@ -91,6 +92,9 @@ FROM (
 ) AS j USING (run_id, attempt)
 WHERE g.count IS DISTINCT FROM j.count OR g.count > 1
 ORDER BY 1, 2
+
+-- name: last_transition
+SELECT coalesce(max(sequence), 0) FROM pipeline_run_transition
 
 -- name: transitions
 SELECT t.run_id, t.from_state, t.to_state, t.attempt, r.state, r.attempt

@@ -158,6 +158,13 @@ COMMANDS: Final = (
     CommandEntry(
         "verify", "web.cli.verify", "run_verify", "Check the laws on what is stored.", ADMINISTRATION
     ),
+    CommandEntry(
+        "retention",
+        "web.cli.retention",
+        "retention",
+        "Show and carry out the removal of old events' bodies.",
+        ADMINISTRATION,
+    ),
     CommandEntry("token", "web.cli.token", "token", "Create, list and revoke tokens.", ADMINISTRATION),
     CommandEntry("graph", "web.cli.graph", "graph", "Show, rebuild and verify the graph.", ADMINISTRATION),
     CommandEntry(

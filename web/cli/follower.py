@@ -231,14 +231,15 @@ def skip(
         for found in chosen_records(_parked(connection), positions, name):
             place = {"follower": found["follower"], "position": found["position"]}
             rows = connection.execute(READ_PARKED, place).fetchall()
-            fact = skip_command(rows, reason=reason, actor=f"headwater follower skip by {_user()}")
+            fact = skip_command(rows, reason=reason, actor=f"headwater follower skip by {user_name()}")
             with connection.transaction():
                 (appended,) = append_facts(connection, [fact])
             _await_verdict(connection, appended.position)
             say(f"left out {found['follower']} {found['position']}")
 
 
-def _user() -> str:
+def user_name() -> str:
+    """Return who uses this command, for the ledger."""
     try:
         return getpass.getuser()
     except (KeyError, OSError):  # a container may run under a number that nobody gave a name

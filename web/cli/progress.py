@@ -15,6 +15,8 @@ _PHASES = {
     "verify": "compares the graph",
     "ledger": "reads the ledger",
     "replay": "follows it again",
+    "checkpoint": "keeps the state",
+    "bodies": "takes bodies",
     "compare": "compares tables",
     "backup": "copies tables",
     "restore": "fills tables",

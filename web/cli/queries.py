@@ -259,6 +259,7 @@ STATUS: Final = """
 query Status {
   status {
     now position graphPosition ledgerPosition parkedCount pause { at actor reason }
+    eventsRemoved { until receivedBefore position at actor }
     lag { positions oldestAt seconds }
     followers { name cursor processed parked holder updatedAt lag { positions oldestAt seconds } }
     counts { datasets jobs runs versions pipelines queuedVersions pipelineRuns { state count } }

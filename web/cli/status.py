@@ -43,6 +43,7 @@ def _show(address: str, ready: dict[str, Any], status: dict[str, Any]) -> None:
             ("ledger", cell(f"position {status['ledgerPosition']}")),
             ("state", cell(f"position {status['position']}, {behind['state']}")),
             ("graph", cell(f"position {status['graphPosition']}, {behind['graph']}")),
+            ("event bodies", _removed(status["eventsRemoved"])),
             ("pipelines start", _pause(status["pause"])),
             ("parked", cell(status["parkedCount"], "red" if status["parkedCount"] else "")),
             ("datasets", cell(f"{counts['datasets']:,}, {count(counts['versions'], 'version')}")),
@@ -79,6 +80,14 @@ def _pause(pause: dict[str, Any] | None) -> Text:
         return cell("when they are due")
     why = f": {pause['reason']}" if pause["reason"] else ""
     return cell(f"not: all are paused since {instant(pause['at'])} by {pause['actor']}{why}", "yellow")
+
+
+def _removed(removed: dict[str, Any] | None) -> Text:
+    if removed is None:
+        return cell("all kept")
+    return cell(
+        f"removed up to position {removed['until']}, received before {instant(removed['receivedBefore'])}"
+    )
 
 
 def _runs(states: list[dict[str, Any]]) -> str:

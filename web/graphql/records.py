@@ -194,7 +194,7 @@ class ConsumedVersionsRecord:
 
 @dataclass(slots=True, eq=False)
 class FactRecord(Record):
-    """A fact of the ledger with its body as received."""
+    """A fact of the ledger with its body as received, None where retention has removed it."""
 
     position: int
     kind: str

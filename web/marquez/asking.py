@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from catalog.errors import InvalidInput
 from catalog.settings import Settings
+from hooks.removed import READ_REMOVED, Removed
 from web.access import Permission, Principal, require
 from web.following import StateWaiter
 from web.graphql.readers import Readers
@@ -18,6 +19,8 @@ from web.graphql.request import QueryRequest
 from web.graphql.router import POSITION_HEADER, min_position
 from web.values import NO_NUL
 
+#: Of an answer that is made from the bodies of events: those received before this instant may be missing from it.
+REMOVED_HEADER = "Headwater-Events-Removed-Before"
 #: Most rows that one answer may be asked for.
 MOST_ROWS = 10_000
 
@@ -51,26 +54,35 @@ class Asking:
         self._seconds = settings.query_timeout_seconds
 
     async def answer(
-        self, request: Request, read: Callable[[QueryRequest], Any], *, graph: bool = False
+        self,
+        request: Request,
+        read: Callable[[QueryRequest], Any],
+        *,
+        graph: bool = False,
+        events: bool = False,
     ) -> Response:
         """Return what is read, as JSON with the ledger position that it was read at.
 
+        What is read from the bodies of events (`events`) comes with the instant before which those may be missing.
         The header `Headwater-Min-Position` makes it wait for a position, of the graph too where `graph` says so.
         """
 
         def authorise(permission: Permission) -> Principal:
             return require(request, permission)
 
-        def told(question: QueryRequest) -> tuple[bytes, int]:
+        def told(question: QueryRequest) -> tuple[bytes, dict[str, str]]:
             body = json_text(read(question))
-            return body, min([question.snapshot.position, *question.positions])
+            headers = {POSITION_HEADER: str(min([question.snapshot.position, *question.positions]))}
+            if events and (removed := question.rows(READ_REMOVED)):
+                headers[REMOVED_HEADER] = Removed(*removed[0]).received_before.isoformat()
+            return body, headers
 
         authorise(Permission.READ)
         _check_names(request)
         if position := min_position(request):
             await self._waiter.reached(position, seconds=self._seconds, graph=graph)
-        body, position = await self._readers.read(told, authorise)
-        return Response(body, media_type="application/json", headers={POSITION_HEADER: str(position)})
+        body, headers = await self._readers.read(told, authorise)
+        return Response(body, media_type="application/json", headers=headers)
 
 
 def _check_names(request: Request) -> None:

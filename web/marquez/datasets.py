@@ -185,7 +185,7 @@ def dataset_router(asking: Asking) -> APIRouter:
             versions, count = listed_versions(question, record.row_id, limit=limit, offset=offset)
             return {"versions": whole_versions(question, record, versions), "totalCount": count}
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     @router.get("/{dataset}/versions/{version}", response_model=DatasetVersion)
     async def get_dataset_version(
@@ -201,6 +201,6 @@ def dataset_router(asking: Asking) -> APIRouter:
             (whole,) = whole_versions(question, record, [found])
             return whole
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     return router

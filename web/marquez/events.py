@@ -52,7 +52,11 @@ def event_router(asking: Asking) -> APIRouter:
         limit: Limit = 100,
         offset: Offset = 0,
     ) -> Response:
-        """OpenLineage events by event time; those of one instant in the order in which they came."""
+        """OpenLineage events by event time; those of one instant in the order in which they came.
+
+        Events whose bodies retention has removed are left out: the header `Headwater-Events-Removed-Before` then says
+        before which instant of receipt.
+        """
         kinds = tuple(_KINDS[each].value for each in kind or ["run"])
         chosen = EventFilter(kinds, after or EARLIEST, before or LATEST)
 
@@ -64,6 +68,6 @@ def event_router(asking: Asking) -> APIRouter:
                 answer["totalCount"] = counted_events(question, chosen)
             return answer
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     return router

@@ -128,7 +128,9 @@ def job_router(asking: Asking, contents: Contents) -> APIRouter:
     @router.get("/jobs", response_model=JobList)
     async def get_all_jobs(request: Request, limit: Limit = 100, offset: Offset = 0) -> Response:
         """The jobs of all namespaces, by namespace and name."""
-        return await asking.answer(request, lambda question: listed(question, None, limit, offset))
+        return await asking.answer(
+            request, lambda question: listed(question, None, limit, offset), events=True
+        )
 
     @router.get("/namespaces/{namespace}/jobs", response_model=JobList)
     async def get_jobs(
@@ -140,7 +142,7 @@ def job_router(asking: Asking, contents: Contents) -> APIRouter:
             check_namespace(question, namespace)
             return listed(question, namespace, limit, offset)
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     @router.get("/namespaces/{namespace}/jobs/{job}", response_model=Job)
     async def get_job(request: Request, namespace: NamespaceName, job: JobName) -> Response:
@@ -153,7 +155,7 @@ def job_router(asking: Asking, contents: Contents) -> APIRouter:
             found["latestRuns"] = whole_runs(question, runs)
             return found
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     @router.get("/namespaces/{namespace}/jobs/{job}/runs", response_model=RunList)
     async def get_runs(
@@ -166,6 +168,6 @@ def job_router(asking: Asking, contents: Contents) -> APIRouter:
             runs, count = listed_runs(question, record.row_id, limit=limit, offset=offset)
             return {"runs": whole_runs(question, runs), "totalCount": count}
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     return router

@@ -185,7 +185,7 @@ def run_router(asking: Asking) -> APIRouter:
             (found,) = whole_runs(question, [found_run(question, id)])
             return found
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     @router.get("/jobs/runs/{id}/facets", response_model=RunFacets)
     async def get_run_facets(
@@ -201,7 +201,7 @@ def run_router(asking: Asking) -> APIRouter:
             run = found_run(question, id)
             return _facets(run, run_facets(question, [run])[run.row_id], type)
 
-        return await asking.answer(request, read)
+        return await asking.answer(request, read, events=True)
 
     return router
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from catalog.errors import QueryTooExpensive
 from catalog.queries import load_queries
+from hooks.removed import READ_REMOVED, Removed
 from web.graphql.pages import EARLIEST, LATEST
 from web.graphql.request import QueryRequest
 from web.graphql.scalars import raw_json
@@ -37,7 +38,7 @@ class EventFilter:
 def listed_events(
     request: QueryRequest, chosen: EventFilter, *, latest_first: bool, limit: int, offset: int
 ) -> Sequence[Any]:
-    """Return the bodies of so many events by event time and position, after as many as the offset says.
+    """Return the bodies that are kept of so many events by event time and position, after as many as the offset says.
 
     Each goes into the answer byte by byte. Raises `QueryTooExpensive` where they are more than one answer may hold.
     """
@@ -63,6 +64,8 @@ def _too_much() -> QueryTooExpensive:
 
 
 def counted_events(request: QueryRequest, chosen: EventFilter) -> int:
-    """Return how many such events there are."""
-    ((count,),) = request.rows(QUERIES["count"], **chosen.parameters)
+    """Return how many such events there are whose bodies are kept."""
+    removed = request.rows(READ_REMOVED)
+    until = Removed(*removed[0]).until if removed else 0
+    ((count,),) = request.rows(QUERIES["count"], removed=until, **chosen.parameters)
     return int(count)

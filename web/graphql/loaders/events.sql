@@ -5,7 +5,7 @@ SELECT body, bytes FROM (
     FROM (
         SELECT event_time, position, body FROM fact
         WHERE kind IN ('openlineage.run', 'openlineage.dataset', 'openlineage.job') AND kind = ANY(%(kinds)s::text[])
-          AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz
+          AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz AND body <> ''
         ORDER BY event_time, position LIMIT %(limit)s OFFSET %(offset)s
     ) AS page
 ) AS events
@@ -18,13 +18,21 @@ SELECT body, bytes FROM (
     FROM (
         SELECT event_time, position, body FROM fact
         WHERE kind IN ('openlineage.run', 'openlineage.dataset', 'openlineage.job') AND kind = ANY(%(kinds)s::text[])
-          AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz
+          AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz AND body <> ''
         ORDER BY event_time DESC, position DESC LIMIT %(limit)s OFFSET %(offset)s
     ) AS page
 ) AS events
 WHERE bytes - size < %(most)s ORDER BY event_time DESC, position DESC
 
 -- name: count
-SELECT count(*) FROM fact
-WHERE kind IN ('openlineage.run', 'openlineage.dataset', 'openlineage.job') AND kind = ANY(%(kinds)s::text[])
-  AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz
+-- Behind the position that retention has come to the index says it all.
+SELECT (
+    SELECT count(*) FROM fact
+    WHERE kind IN ('openlineage.run', 'openlineage.dataset', 'openlineage.job') AND kind = ANY(%(kinds)s::text[])
+      AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz AND position > %(removed)s
+) + (
+    SELECT count(*) FROM fact
+    WHERE kind IN ('openlineage.run', 'openlineage.dataset', 'openlineage.job') AND kind = ANY(%(kinds)s::text[])
+      AND event_time >= %(after)s::timestamptz AND event_time < %(before)s::timestamptz AND position <= %(removed)s
+      AND body <> ''
+)

@@ -162,7 +162,7 @@ def _merged(request: QueryRequest, runs: Iterable[uuid.UUID]) -> dict[uuid.UUID,
         size += len(body)
         _check([size])
         events.setdefault(run, []).append((digest, body))
-    return {run: facets_of_run(told) for run, told in events.items()}
+    return {run: facets_of_run(events.get(run, [])) for run in wanted}
 
 
 def _check(sizes: Iterable[int]) -> None:

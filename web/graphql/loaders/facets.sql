@@ -16,11 +16,12 @@ FROM fact_digest d JOIN fact f ON f.position = d.position
 WHERE d.digest = ANY(%(digests)s::bytea[]) AND f.run_id IS NOT NULL
 
 -- name: events_of_runs
--- What was parked is not merged into the run either.
+-- What was parked is not merged into the run either, and what retention has removed cannot be.
 SELECT f.run_id, f.digest, f.body
 FROM fact f
 WHERE f.run_id = ANY(%(runs)s::uuid[]) AND f.kind = 'openlineage.run' AND f.position <= %(position)s
   AND NOT EXISTS (SELECT FROM parked p WHERE p.follower = 'state' AND p.position = f.position)
+  AND f.body <> ''
 LIMIT %(limit)s
 
 -- name: tags

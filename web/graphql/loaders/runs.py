@@ -10,6 +10,7 @@ from typing import Any
 
 from catalog.errors import QueryTooExpensive
 from catalog.keys import HEADWATER_NAMESPACE, DatasetKey, JobKey
+from catalog.ledger import REMOVED_BODY
 from catalog.openlineage.events import DatasetReference
 from catalog.openlineage.merge import MergedRun
 from catalog.queries import load_queries
@@ -201,7 +202,7 @@ def fact_pages(
     cut: set[uuid.UUID] = set()
     size = 0
     for row in rows:
-        text = zlib.decompress(row[6])
+        text = _body(row[6])
         size += len(text)
         if size > MOST_FACT_BYTES:
             message = (
@@ -231,11 +232,22 @@ def fact_pages(
 def facts_at(request: QueryRequest, positions: Iterable[int]) -> dict[int, FactRecord]:
     """Return the facts at the positions."""
     rows = request.rows(QUERIES["facts_at"], positions=list(set(positions)))
-    found = {row[0]: _fact((*row[:5], zlib.decompress(row[5]))) for row in rows}
+    found = {row[0]: _fact((*row[:5], _body(row[5]))) for row in rows}
     in_cohort(request, list(found.values()))
     return found
 
 
+def _body(stored: bytes) -> bytes:
+    """Return the body as received, or what stands for one that was removed."""
+    return REMOVED_BODY if stored == REMOVED_BODY else zlib.decompress(stored)
+
+
 def _fact(row: tuple[Any, ...]) -> FactRecord:
     position, kind, received_at, actor, redactions, body = row
-    return FactRecord(position, kind, received_at, actor, redactions, raw_json(body))
+    told = None if body == REMOVED_BODY else raw_json(body)
+    return FactRecord(position, kind, received_at, actor, redactions, told)
+
+
+def removed_events(request: QueryRequest, members: Sequence[RunRecord]) -> Mapping[uuid.UUID, int]:
+    """Return how many events of each run have no body any more; one of which all are kept is not there."""
+    return dict(request.rows(QUERIES["removed_events"], runs=[member.row_id for member in members]))

@@ -72,3 +72,6 @@ SELECT run_id, count(*) FROM fact WHERE run_id = ANY(%(runs)s::uuid[]) GROUP BY 
 -- name: facts_at
 SELECT position, kind, received_at, actor, redactions, body
 FROM fact WHERE position = ANY(%(positions)s::bigint[])
+
+-- name: removed_events
+SELECT run_id, count(*) FROM fact WHERE run_id = ANY(%(runs)s::uuid[]) AND body = '' GROUP BY run_id

@@ -9,6 +9,7 @@ from pathlib import Path
 from catalog import ledger
 from catalog.queries import load_queries
 from hooks.pausing import PauseOfAll
+from hooks.removed import READ_REMOVED, Removed
 from web import vitals
 from web.graphql.loaders.pipelines import pause_of_all
 from web.graphql.request import QueryRequest
@@ -174,6 +175,12 @@ class StatusRecord:
     def pause(self) -> PauseOfAll | None:
         """The pause of all pipelines, None where there is none."""
         return pause_of_all(self._request)
+
+    @property
+    def events_removed(self) -> Removed | None:
+        """Up to where retention has given up the bodies of events, None where all are kept."""
+        rows = self._request.rows(READ_REMOVED)
+        return Removed(*rows[0]) if rows else None
 
     def parked(self, limit: int) -> list[ParkedRecord]:
         """Return the first parked records."""

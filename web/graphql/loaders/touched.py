@@ -9,6 +9,7 @@ from pathlib import Path
 import orjson
 
 from catalog.facts import OPENLINEAGE_KINDS, FactKind
+from catalog.ledger import REMOVED_BODY
 from catalog.openlineage.definition import definition_job
 from catalog.openlineage.envelope import DatasetEnvelope, Envelope, RunEnvelope, envelope_of
 from catalog.queries import load_queries
@@ -84,6 +85,8 @@ def touched_since(request: QueryRequest, before: Mark, now: Mark) -> Touched | N
     if heard:
         kinds = [kind for kind, _ in heard]
         for (body,) in request.rows(QUERIES["bodies"], kinds=kinds, **span):
+            if body == REMOVED_BODY:
+                return None
             envelope = envelope_of(orjson.loads(zlib.decompress(body)))
             if isinstance(envelope, RunEnvelope):
                 runs.add(envelope.run_id)

@@ -16,6 +16,7 @@ from web.graphql.loaders.runs import (
     fact_pages,
     merged_runs,
     parent_runs,
+    removed_events,
     root_runs,
     run_inputs,
     run_outputs,
@@ -178,6 +179,14 @@ def _events(root: RunRecord, first: int = NESTED_FIRST, after: str | None = None
     return root.cohort.ask(fact_pages, first, after)[root.row_id]
 
 
+def _removed_events(root: RunRecord) -> int:
+    """How many of its events have lost their bodies to retention.
+
+    Where it is not 0, its facets and tags, and those of its inputs and outputs, lack what those events told.
+    """
+    return root.cohort.ask(removed_events).get(root.row_id, 0)
+
+
 def _pipeline_run(root: RunRecord) -> PipelineRunRecord | None:
     """The pipeline run that it is; null for a run that Headwater did not create."""
     return root.cohort.ask(pipeline_runs_of).get(root.row_id)
@@ -213,4 +222,5 @@ class Run:
     tags = resolved(_tags, list[Tag])
     facets = resolved(_facets, list[Facet])
     events = resolved(_events, Connection[FactType])
+    removed_events = resolved(_removed_events, Long)
     pipeline_run = resolved(_pipeline_run, PipelineRunType | None)

@@ -60,6 +60,17 @@ class PauseOfAll:
 
 
 @object_type
+class EventsRemoved:
+    """Retention has given up the bodies of old events; a checkpoint of the state stands for them."""
+
+    until: Long = plain("Ledger position up to which it has.")
+    received_before: dt.datetime = plain("Every event up to there was received before this.")
+    position: Long = plain("Ledger position of the fact that says so.")
+    at: dt.datetime = plain("When it was said.")
+    actor: str = plain("Who said it.")
+
+
+@object_type
 class StateCount:
     """How many pipeline runs are in a state."""
 
@@ -100,5 +111,8 @@ class Status:
         "Hosts on which a worker took launches within the last 30 seconds; where there is none, runs stay queued."
     )
     pause: PauseOfAll | None = plain("The pause of all pipelines; null where there is none.")
+    events_removed: EventsRemoved | None = plain(
+        "What retention has removed; null where every event is kept as it was received."
+    )
     counts: Counts = plain("How much there is.")
     parked = resolved(_parked, list[Parked])
