@@ -206,10 +206,15 @@ def run_follower(
     poll_seconds: float,
     lock_key: int,
 ) -> None:
-    """Follow until `stop` is set: reconnect when the database was away, stand by while another holds the lock."""
+    """Follow until `stop` is set: reconnect when the database was away, stand by while another holds the lock.
+
+    An outage is told once, when it begins.
+    """
+    told = False
     while not stop.is_set():
         try:
             with connect() as connection:
+                told = False
                 connection.autocommit = True
                 connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(follower.source.channel)))
                 # A transaction that its owner cannot end any more must not hold the cursor row for ever.
@@ -221,7 +226,9 @@ def run_follower(
                         connection.execute("SELECT pg_advisory_unlock_all()")
                         stop.wait(LEFT_SECONDS)
         except psycopg.Error as error:
-            log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
+            if not told:
+                log.warning("follower.database_away", follower=follower.source.name, error=str(error).strip())
+            told = True
             stop.wait(0.5)
 
 

@@ -11,6 +11,7 @@ import datetime as dt
 import os
 import signal
 import socket
+import sys
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -57,6 +58,9 @@ OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.
 FIRST_OUTPUT_SWEEP_SECONDS = 60.0
 LONGEST_RETRY_SECONDS = 30
+#: From the signal to the end by force, and how much of it jobs under way have, in seconds.
+LAST_SECONDS = 4.0
+JOBS_SECONDS = 2.5
 #: How often a worker shows that it lives.
 LIFE_SECONDS = 5.0
 #: Connections that the job queue has at most, beside one for each queue that it listens on.
@@ -181,17 +185,35 @@ class _NeverGiveUp(procrastinate.BaseRetryStrategy):
 
 
 def run_worker(parts: WorkerParts, *, ready: Callable[[], None]) -> None:
-    """Work until SIGTERM or SIGINT; what was started goes on and is adopted by the next worker of the host."""
-    asyncio.run(_run(parts, ready))
+    """Work until SIGTERM or SIGINT; what was started goes on and is adopted by the next worker of the host.
+
+    The process ends within five seconds of the signal, if need be by force with exit code 1.
+    """
+    last = threading.Timer(LAST_SECONDS, _end_by_force)
+    # The interpreter waits for other threads at its end, and not for this one.
+    last.daemon = True
+    try:
+        asyncio.run(_run(parts, ready, last))
+    finally:
+        last.cancel()
 
 
-async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
+def _end_by_force() -> None:
+    """End the process now: a silent database holds threads for ever, and a worker may be killed at any instant."""
+    log.warning("worker.ended_by_force", seconds=LAST_SECONDS)
+    sys.stderr.flush()
+    os._exit(1)
+
+
+async def _run(parts: WorkerParts, ready: Callable[[], None], last: threading.Timer) -> None:
     loop = asyncio.get_running_loop()
     loop.set_default_executor(concurrent.futures.ThreadPoolExecutor(parts.threads, thread_name_prefix="job"))
     stop = threading.Event()
     stopping = asyncio.Event()
 
     def request_stop() -> None:
+        if not stop.is_set():
+            last.start()
         stop.set()
         stopping.set()
 
@@ -213,11 +235,19 @@ async def _run(parts: WorkerParts, ready: Callable[[], None]) -> None:
     life = asyncio.create_task(_show_life(parts.life_file))
     jobs = asyncio.create_task(_work(parts, stopping))
     await stopping.wait()
-    await jobs
+    await _ended(jobs)
     life.cancel()
     await parts.outbound.aclose()
     for thread in threads:
         await asyncio.to_thread(thread.join, 2.0)
+
+
+async def _ended(jobs: "asyncio.Task[None]") -> None:
+    """Return when the jobs under way have ended; a worker that cannot come to its queue does not go on trying."""
+    await asyncio.wait([jobs], timeout=JOBS_SECONDS)
+    jobs.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await jobs
 
 
 async def _show_life(file: Path) -> None:
@@ -238,10 +268,12 @@ def _touch(file: Path) -> None:
 
 async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
     """Take jobs; begin anew when the database was away."""
+    told = False
     while not stopping.is_set():
         app = job_app(parts.launch, parts.engines, parts.webhooks, parts.conninfo)
         try:
             async with app.open_async():
+                told = False
                 await _take_jobs(app, parts, stopping)
         except (
             psycopg.Error,
@@ -249,7 +281,9 @@ async def _work(parts: WorkerParts, stopping: asyncio.Event) -> None:
             HeadwaterError,
             OSError,
         ) as error:
-            log.warning("worker.database_away", error=str(error).strip() or type(error).__name__)
+            if not told:
+                log.warning("worker.database_away", error=str(error).strip() or type(error).__name__)
+            told = True
             with contextlib.suppress(TimeoutError):
                 await asyncio.wait_for(stopping.wait(), 0.5)
 

@@ -53,16 +53,20 @@ class StateWaiter:
             self._watching.discard(event)
 
     async def _listen(self) -> None:
+        told = False
         while True:
             try:
                 connection = await psycopg.AsyncConnection.connect(self._conninfo, autocommit=True)
+                told = False
                 async with connection:
                     await connection.execute(sql.SQL("LISTEN {}").format(sql.Identifier(STATE_CHANNEL)))
                     async for _ in connection.notifies():
                         for event in (self._changed, *self._watching):
                             event.set()
             except psycopg.Error as error:
-                log.warning("waiter.database_away", error=str(error).strip())
+                if not told:
+                    log.warning("waiter.database_away", error=str(error).strip())
+                told = True
                 await asyncio.sleep(0.5)
 
     async def _next_change(self) -> None:
