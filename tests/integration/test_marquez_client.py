@@ -80,3 +80,30 @@ def test_pages_and_refusals_reach_the_client_as_marquezs_do(client: MarquezClien
     ):
         with pytest.raises(APIError):
             ask()
+
+
+def test_columns_come_from_where_the_producer_says(client: MarquezClient) -> None:
+    graph = client.get_column_lineage_by_dataset("gs://mock-bucket", "result.csv")["graph"]
+    comes_from = {
+        (node["data"]["dataset"], node["data"]["field"]): [
+            each["dataset"] for each in node["data"]["inputFields"]
+        ]
+        for node in graph
+    }
+    assert comes_from["result.csv", "a"] == ["mock-project.test.upload_cp"]
+    assert comes_from["mock-project.test.upload_cp", "a"] == ["mock-project.test.upload"]
+    assert comes_from["mock-project.test.upload", "a"] == ["copied.csv", "test.csv"]
+    (table,) = client.get_column_lineage_by_dataset_field(SPARK, "/user/hive/warehouse/t2", "a", depth=1)[
+        "graph"
+    ][:1]
+    assert table["data"]["transformationType"] == "DIRECT"
+    assert [each["dataset"] for each in table["data"]["inputFields"]] == ["/user/hive/warehouse/t1"]
+    # Only what is downstream; and what the columns that a job writes come from.
+    near = client.get_column_lineage_by_dataset(
+        "bigquery", "mock-project.test.upload_cp", with_downstream=True
+    )
+    assert {node["data"]["dataset"] for node in near["graph"]} >= {"result.csv", "copied.csv"}
+    of_job = client.get_column_lineage_by_job("airflow", "BQ.download")["graph"]
+    assert {node["id"] for node in of_job} == {node["id"] for node in graph}
+    with pytest.raises(APIError):
+        client.get_column_lineage_by_dataset_field(SPARK, "/user/hive/warehouse/t2", "none")

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -154,3 +155,15 @@ def test_schemas_are_whole_and_what_is_sent_fits_them(database_url: str, tmp_pat
     assert not Draft202012Validator(whole).is_valid(
         {"eventTime": T0.isoformat(), "job": {"namespace": "", "name": "j"}}
     )
+
+
+def test_the_page_about_marquez_lists_its_routes(database_url: str, tmp_path: Path) -> None:
+    document, _ = described(database_url, tmp_path)
+    page = (Path(__file__).parents[2] / "docs" / "marquez.md").read_text("utf-8")
+    table = page[page.index("| route |") : page.index("## What differs")]
+    listed = set(re.findall(r"`GET (/[^`]*)`", table))
+    ours = {"/api/v1/tokens", "/api/v1/log-level"}
+    served = {
+        path for method, path in operations(document) if method == "get" and path.startswith("/api/v1/")
+    } - ours
+    assert {f"/api/v1{path}" for path in listed} == served

@@ -320,9 +320,9 @@ def _search(
     """What fits the text by its name, columns, tags, owners or descriptions: datasets, jobs and pipelines.
 
     A text has words, parted by everything that is neither letter nor digit; each of them must fit, also in different
-    places. What fits exactly or by beginnings comes before what fits fuzzily; of each the name before a column, a tag,
-    an owner, a description; of these exact before beginnings, and shorter names first. A node id finds what it names,
-    and `*` everything that the filters let through.
+    places. What fits exactly or by beginnings comes before what fits fuzzily (looked for where less than 100 fit
+    better); of each the name before a column, a tag, an owner, a description; of these exact before beginnings, and
+    shorter names first. A node id finds what it names, and `*` everything that the filters let through.
     """
     chosen = (filters or SearchFilter()).chosen()
     return search_page(info.context, text, first=first, after=after, filters=chosen)

@@ -4,6 +4,7 @@ from fastapi import APIRouter
 
 from web.bootstrap import WebServices
 from web.marquez.asking import Asking
+from web.marquez.column_lineage import column_lineage_router
 from web.marquez.contents import Contents
 from web.marquez.datasets import dataset_router
 from web.marquez.events import event_router
@@ -30,6 +31,7 @@ def marquez_router(services: WebServices) -> APIRouter:
         job_router(asking, contents),
         run_router(asking),
         lineage_router(asking, contents),
+        column_lineage_router(asking),
         event_router(asking),
         search_router(asking),
         tag_router(asking),

@@ -282,6 +282,52 @@ class LineageGraph(TypedDict):
     completeness: Completeness
 
 
+class Transformation(TypedDict):
+    """How a column takes part in another: DIRECT or INDIRECT, and what else is said of it."""
+
+    type: str
+    subtype: str
+    description: str
+    masking: bool
+
+
+class InputFieldData(InputField):
+    """A column that another one comes from; `transformations` is Headwater's: all that the producer says of how."""
+
+    datasetVersion: uuid.UUID | None
+    transformations: list[Transformation]
+
+
+class ColumnData(TypedDict):
+    """A column and what it comes from; type and description are those of the first input that has one."""
+
+    namespace: str
+    dataset: str
+    datasetVersion: uuid.UUID | None
+    field: str
+    fieldType: str
+    transformationDescription: str | None
+    transformationType: str | None
+    inputFields: list[InputFieldData]
+
+
+class ColumnNode(TypedDict):
+    """A column with the edges of this answer; as in Marquez, `inEdges` go from the column to what it comes from."""
+
+    id: str
+    type: Literal["DATASET_FIELD"]
+    data: ColumnData
+    inEdges: list[GraphEdge]
+    outEdges: list[GraphEdge]
+
+
+class ColumnLineageGraph(TypedDict):
+    """Which columns come from which, nearest first; `completeness` is Headwater's."""
+
+    graph: list[ColumnNode]
+    completeness: Completeness
+
+
 class SearchResult(TypedDict):
     """A dataset or a job that was found; `match` is Headwater's: EXACT, PREFIX or FUZZY."""
 

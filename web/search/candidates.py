@@ -1,35 +1,37 @@
-"""What has words of the index: one statement for all the ways in which something may fit."""
+"""What has words of the index, in which way: one statement for all ways."""
 
 import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-import orjson
-
-from catalog.search.texts import KINDS, Field, Kind, Text, kind_key, word_key
+from catalog.search.texts import KINDS, Field, Kind, kind_key, word_key
 from catalog.search.words import whole_of
 from web.graphql.request import QueryRequest
 from web.search.expanding import QUERIES, known_words
-from web.search.hits import SearchFilters
+from web.search.hits import Fit, SearchFilters
 
-#: What fits in one way and is judged; shorter names first.
-MOST_JUDGED = 1_000
+#: What fits in one way and is kept; shorter names first.
+MOST_KEPT = 500
 #: What is looked at in order to find those; of more the order is left open.
-MOST_LOOKED_AT = 5_000
+MOST_LOOKED_AT = 2_000
 
-#: One way of fitting: of each set an entry must have one key.
-Way = Sequence[Sequence[int]]
+
+class Way(NamedTuple):
+    """One way of fitting: of each set of keys an entry must have one."""
+
+    fit: Fit
+    keys: Sequence[Sequence[int]]
 
 
 class Candidate(NamedTuple):
-    """An entry of the index."""
+    """An entry of the index, and the best way in which it fits."""
 
     kind: Kind
     id: uuid.UUID
     namespace: str
     name: str
-    texts: list[Text]
+    fit: Fit
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +72,7 @@ def find(
         "kinds": [kind_key(kind) for kind in kinds],
         "namespace": restriction.namespace,
         "looked_at": MOST_LOOKED_AT + 1,
-        "judged": MOST_JUDGED,
+        "kept": MOST_KEPT,
     }
     always = ["words @> %(filters)s::bigint[]"] if restriction.keys else []
     # Every entry has one of the keys of all kinds: to ask for one would read the whole index.
@@ -78,17 +80,20 @@ def find(
     always += ["namespace = %(namespace)s"] if restriction.namespace is not None else []
     parts = []
     for number, way in enumerate(ways):
-        names = [f"words_{number}_{place}" for place in range(len(way))]
-        parameters.update({name: list(keys) for name, keys in zip(names, way, strict=True)})
+        names = [f"words_{number}_{place}" for place in range(len(way.keys))]
+        parameters.update({name: list(keys) for name, keys in zip(names, way.keys, strict=True)})
+        parameters[f"way_{number}"] = number
         conditions = [*always, *(f"words && %({name})s::bigint[]" for name in names)] or ["true"]
-        parts.append(QUERIES["way"].replace(b"/* conditions */", " AND ".join(conditions).encode()))
+        part = QUERIES["way"].replace(b"/* conditions */", " AND ".join(conditions).encode())
+        parts.append(part.replace(b"/* way */", f"%(way_{number})s::int".encode()))
     # Conditions name parameters; nothing that anybody sent stands in them.
     rows = request.rows(b"\nUNION ALL\n".join(parts), **parameters)
     found: dict[tuple[str, uuid.UUID], Candidate] = {}
     complete = True
-    for kind, entry, namespace, name, texts, count in rows:
-        complete = complete and count <= MOST_JUDGED
-        if (kind, entry) not in found:
-            told = [Text(Field(field), text, column) for field, text, column in orjson.loads(texts)]
-            found[kind, entry] = Candidate(kind, entry, namespace, name, told)
+    for number, kind, entry, namespace, name, count in rows:
+        complete = complete and count <= MOST_KEPT
+        candidate = Candidate(kind, entry, namespace, name, ways[number].fit)
+        known = found.get((kind, entry))
+        if known is None or candidate.fit < known.fit:
+            found[kind, entry] = candidate
     return list(found.values()), complete

@@ -45,16 +45,28 @@ def beginning_with(request: QueryRequest, asked: Sequence[str]) -> Meant:
     return Meant([found[word][:MOST_MEANT] for word in words], complete)
 
 
-def like(request: QueryRequest, asked: Sequence[str], beginning: Meant) -> Meant:
-    """Return for each word those that begin with it, hold it, or are one typing error away from it."""
+def holding(request: QueryRequest, asked: Sequence[str], beginning: Meant) -> Meant:
+    """Return for each word those that begin with it or hold it."""
     complete = beginning.complete
     meant = []
-    for word, begun in zip((word[:MOST_CHARACTERS] for word in asked), beginning.words, strict=True):
-        within, all_within = _with_parts(request, within_query(word), 0, ANY_LENGTH)
-        close, all_close = _with_parts(request, error_query(word), len(word) - 1, len(word) + 1)
+    for word, begun in zip(asked, beginning.words, strict=True):
+        within, all_within = _with_parts(request, within_query(word[:MOST_CHARACTERS]), 0, ANY_LENGTH)
+        complete = complete and all_within
+        meant.append(list(dict.fromkeys([*begun, *(number for number, _ in within)])))
+    return Meant(meant, complete)
+
+
+def like(request: QueryRequest, asked: Sequence[str], held: Meant) -> Meant:
+    """Return for each word those that begin with it, hold it, or are one typing error away from it."""
+    complete = held.complete
+    meant = []
+    for word, known in zip(asked, held.words, strict=True):
+        close, all_close = _with_parts(
+            request, error_query(word[:MOST_CHARACTERS]), len(word) - 1, len(word) + 1
+        )
         near = [number for number, found in close if is_one_error_away(word, found)]
-        complete = complete and all_within and all_close
-        meant.append(list(dict.fromkeys([*begun, *(number for number, _ in within), *near])))
+        complete = complete and all_close
+        meant.append(list(dict.fromkeys([*known, *near])))
     return Meant(meant, complete)
 
 

@@ -37,7 +37,7 @@ class SearchFilters:
 
 
 class Fit(NamedTuple):
-    """How well something fits: smaller is better. `field` is `SEVERAL` where no one text has every word."""
+    """How well something fits: smaller is better. `field` is `SEVERAL` where no field alone has every word."""
 
     fuzzy: bool
     field: int
@@ -57,7 +57,7 @@ class Fit(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class FoundIn:
-    """A text that fits, or that has some of the words where no one text has all of them."""
+    """A text that fits, or that has some of the words where no text alone has all of them."""
 
     field: Field
     text: str
@@ -74,8 +74,8 @@ class Hit(Record):
     namespace: str
     name: str
     fit: Fit
-    #: The best first; empty where the text was its node id, or asked for anything.
-    found_in: Sequence[FoundIn]
+    #: On pages, the best first; empty where the text was its node id, or asked for anything.
+    found_in: Sequence[FoundIn] = ()
     record: DatasetRecord | JobRecord | PipelineRecord | None = None
 
     @property

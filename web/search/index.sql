@@ -25,11 +25,15 @@ WHERE left(word, 1) <> '=' AND search_terms(word) @@ %(terms)s::tsquery
   AND length(word) BETWEEN %(shortest)s AND %(longest)s
 LIMIT %(limit)s
 
+-- name: texts
+SELECT e.kind, e.id, e.texts
+FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]) AS a (kind, id) JOIN search_entry e ON e.kind = a.kind AND e.id = a.id
+
 -- name: way
 -- Of so much that may fit as is looked at, shorter names first; `looked_at` says whether there is more.
-(SELECT kind, id, namespace, name, texts, looked_at FROM (
-    SELECT kind, id, namespace, name, texts, count(*) OVER () AS looked_at FROM (
-        SELECT kind, id, namespace, name, texts FROM search_entry WHERE /* conditions */ LIMIT %(looked_at)s
+(SELECT way, kind, id, namespace, name, looked_at FROM (
+    SELECT /* way */ AS way, kind, id, namespace, name, count(*) OVER () AS looked_at FROM (
+        SELECT kind, id, namespace, name FROM search_entry WHERE /* conditions */ LIMIT %(looked_at)s
     ) AS looked
 ) AS counted
-ORDER BY length(name), name COLLATE "C", namespace COLLATE "C", kind, id LIMIT %(judged)s)
+ORDER BY length(name), name COLLATE "C", namespace COLLATE "C", kind, id LIMIT %(kept)s)

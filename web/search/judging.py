@@ -1,12 +1,11 @@
-"""How a candidate fits a text: the best of its texts, else its texts together."""
+"""Which texts of a hit fit what is looked for: those that do alone, else those that do together."""
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
 from catalog.search.texts import Field, Text
 from catalog.search.words import Match, asked_words, judged, match_of, rank_of, words_of
-from web.search.candidates import Candidate
-from web.search.hits import SEVERAL, Fit, FoundIn, Hit
+from web.search.hits import Fit, FoundIn
 
 #: Texts that a hit tells of.
 MOST_TOLD = 5
@@ -16,63 +15,46 @@ MOST_SHOWN = 200
 
 @dataclass(slots=True)
 class Judge:
-    """Compares texts with one that is looked for; the same text is compared once, however many things have it."""
+    """Says of texts whether and how they fit one that is looked for."""
 
     asked: str
     fields: Sequence[Field]
     _words: list[str] = field(init=False)
-    _fits: dict[str, tuple[Match, int] | None] = field(default_factory=dict)
-    _ranks: dict[str, list[int | None]] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
         """Part the text into words."""
         self._words = asked_words(self.asked)
 
-    def hits(self, candidates: Iterable[Candidate]) -> Iterator[Hit]:
-        """Give a hit for each candidate that fits."""
-        for candidate in candidates:
-            texts = [
-                text
-                for text in (Text(Field.NAME, candidate.name), *candidate.texts)
-                if text.field in self.fields
-            ]
-            found = self._alone(texts) or self._together(texts)
-            if found is not None:
-                fit, told = found
-                yield Hit(candidate.kind, candidate.id, candidate.namespace, candidate.name, fit, told)
+    def fit_of_name(self, name: str, found: Fit) -> Fit:
+        """Return how a name fits that was found in this way."""
+        judgement = judged(self.asked, self._words, name)
+        return found if judgement is None else Fit.of(Field.NAME, *judgement)
 
-    def _alone(self, texts: Sequence[Text]) -> tuple[Fit, list[FoundIn]] | None:
-        """Return the best of the texts that have every word, and how well it fits."""
+    def found_in(self, texts: Iterable[Text]) -> list[FoundIn]:
+        """Return the texts that fit, the best first; where none has every word, those that have them together."""
+        looked_at = [text for text in texts if text.field in self.fields]
+        return self._alone(looked_at) or self._together(looked_at)
+
+    def _alone(self, texts: Sequence[Text]) -> list[FoundIn]:
         fits = []
         for place, text in enumerate(texts):
-            if text.text not in self._fits:
-                self._fits[text.text] = judged(self.asked, self._words, text.text)
-            found = self._fits[text.text]
+            found = judged(self.asked, self._words, text.text)
             if found is not None:
                 fits.append((Fit.of(text.field, *found), place))
-        if not fits:
-            return None
-        fits.sort()
-        return fits[0][0], [self._told(texts[place], fit.match) for fit, place in fits[:MOST_TOLD]]
+        return [self._told(texts[place], fit.match) for fit, place in sorted(fits)[:MOST_TOLD]]
 
-    def _together(self, texts: Sequence[Text]) -> tuple[Fit, list[FoundIn]] | None:
-        """Return how well they fit together: each word of the text stands in one of them."""
+    def _together(self, texts: Sequence[Text]) -> list[FoundIn]:
         best: list[tuple[int, Field, int] | None] = [None] * len(self._words)
         for place, text in enumerate(texts):
-            if text.text not in self._ranks:
-                own = words_of(text.text)
-                self._ranks[text.text] = [rank_of(word, own) for word in self._words]
-            for number, rank in enumerate(self._ranks[text.text]):
-                if rank is not None:
-                    found, known = (rank, text.field, place), best[number]
-                    best[number] = found if known is None else min(known, found)
-        fits = [found for found in best if found is not None]
-        if not fits or len(fits) < len(best):
-            return None
-        told = {place: rank for rank, _, place in sorted(fits, reverse=True)}
-        return Fit.of(SEVERAL, *match_of(max(rank for rank, _, _ in fits))), [
-            self._told(texts[place], match_of(told[place])[0]) for place in sorted(told)[:MOST_TOLD]
-        ]
+            own = words_of(text.text)
+            for number, word in enumerate(self._words):
+                rank, known = rank_of(word, own), best[number]
+                if rank is not None and (known is None or (rank, text.field, place) < known):
+                    best[number] = (rank, text.field, place)
+        told = {
+            found[2]: found[0] for found in sorted((each for each in best if each is not None), reverse=True)
+        }
+        return [self._told(texts[place], match_of(told[place])[0]) for place in sorted(told)[:MOST_TOLD]]
 
     def _told(self, text: Text, match: Match) -> FoundIn:
         return FoundIn(text.field, excerpt(text.text, self._words), text.column, match)

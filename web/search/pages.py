@@ -4,6 +4,9 @@ import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
+import orjson
+
+from catalog.search.texts import Field, Text
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.datasets import DATASETS
 from web.graphql.loaders.jobs import JOBS
@@ -11,8 +14,10 @@ from web.graphql.loaders.pipelines import pipelines_by_name
 from web.graphql.pages import FIRST_UUID, Order, Page, check_first
 from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord
 from web.graphql.request import QueryRequest
+from web.search.expanding import QUERIES
 from web.search.hits import Hit, SearchFilters
-from web.search.search import search
+from web.search.judging import Judge
+from web.search.search import EVERYTHING, search
 
 BY_FIT = Order("search", (int, int, int, int, int, str, str, uuid.UUID), (-1, 0, 0, 0, 0, "", "", FIRST_UUID))
 
@@ -33,6 +38,7 @@ def search_page(
     found = search(request, text, filters)
     rest = [hit for hit in found.hits if hit.place > start]
     _add_records(request, rest[:first])
+    _add_texts(request, rest[:first], text.strip(), filters)
     return SearchPage(
         request=request,
         nodes=in_cohort(request, rest[:first]),
@@ -64,3 +70,17 @@ def _add_records(request: QueryRequest, hits: Sequence[Hit]) -> None:
                 hit.record = jobs.get(hit.row_id)
             case "pipeline":
                 hit.record = pipelines.get(hit.name)
+
+
+def _add_texts(request: QueryRequest, hits: Sequence[Hit], text: str, filters: SearchFilters) -> None:
+    """Say where each hit was found."""
+    if text == EVERYTHING or not hits:
+        return
+    judge = Judge(text, filters.fields)
+    rows = request.rows(QUERIES["texts"], kinds=[hit.kind for hit in hits], ids=[hit.row_id for hit in hits])
+    texts = {(kind, found): orjson.loads(told) for kind, found, told in rows}
+    for hit in hits:
+        told = [
+            Text(Field(field), said, column) for field, said, column in texts.get((hit.kind, hit.row_id), ())
+        ]
+        hit.found_in = judge.found_in([Text(Field.NAME, hit.name), *told])

@@ -10,21 +10,33 @@ from dataclasses import dataclass
 from catalog.errors import InvalidInput, InvalidNodeId
 from catalog.keys import NodeId
 from catalog.search.texts import Field, word_key
-from catalog.search.words import Match, asked_words, whole_of
+from catalog.search.words import (
+    BEGINS,
+    EQUALS,
+    ERROR,
+    MOST_CHARACTERS,
+    WITHIN,
+    Match,
+    asked_words,
+    match_of,
+    whole_of,
+)
 from web.graphql.cohort import in_cohort
 from web.graphql.loaders.datasets import dataset_by_names
 from web.graphql.loaders.jobs import job_by_names
 from web.graphql.node_ids import named
 from web.graphql.request import QueryRequest
 from web.search.candidates import Candidate, Restriction, Way, find, restriction_of
-from web.search.expanding import QUERIES, Meant, beginning_with, known_words, like
-from web.search.hits import Fit, Hit, SearchFilters
+from web.search.expanding import QUERIES, Meant, beginning_with, holding, known_words, like
+from web.search.hits import SEVERAL, Fit, Hit, SearchFilters
 from web.search.judging import Judge
 
 #: The longest text that is looked for, in characters: a name's own length.
 MOST_TEXT = 8192
 #: Finds everything that the filters let through.
 EVERYTHING = "*"
+#: Where so many fit exactly or by their beginnings, nobody looks for typing errors.
+FUZZY_BELOW = 100
 #: Texts in a filter.
 MOST_IN_FILTER = 100
 
@@ -42,8 +54,8 @@ def search(
 ) -> Found:
     """Return what the text may mean; a node id finds what it names.
 
-    Where as many as `enough` fit exactly or by their beginnings, others are not looked for. Raises `InvalidInput` for a
-    text that is blank, too long, or holds NUL, and for filters like that.
+    Where as many as `enough`, or `FUZZY_BELOW`, fit exactly or by their beginnings, others are not looked for. Raises
+    `InvalidInput` for a text that is blank, too long, or holds NUL, and for filters like that.
     """
     chosen = filters or SearchFilters()
     wanted = _checked(text.strip(), chosen)
@@ -73,47 +85,74 @@ class _Looking:
 
     def everything(self) -> list[Hit]:
         """Return whatever the filters let through."""
-        fit = Fit.of(Field.NAME, Match.EXACT, 0)
-        return [Hit(found.kind, found.id, found.namespace, found.name, fit, ()) for found in self._find([()])]
+        return [_hit(found, found.fit) for found in self._find([Way(Fit.of(Field.NAME, Match.EXACT, 0), ())])]
 
     def by_words(self, enough: int) -> list[Hit]:
-        """Return what fits exactly or by beginnings, and else what fits fuzzily."""
+        """Return what fits exactly or by beginnings and, where that is not much, what fits fuzzily."""
         words = asked_words(self.text)
         judge = Judge(self.text, self.filters.fields)
         beginning = beginning_with(self.request, words)
-        whole = known_words(self.request, [whole_of(self.text)]).get(whole_of(self.text))
-        exactly = [] if whole is None else [[[word_key(whole, field)]] for field in self.filters.fields]
-        hits = {
-            (hit.kind, hit.row_id): hit for hit in judge.hits(self._find([*exactly, *self._ways(beginning)]))
-        }
-        if words and (not enough or len(hits) < enough):
-            meant = like(self.request, words, beginning)
-            for hit in judge.hits(self._find(self._ways(meant))):
+        own = known_words(self.request, [whole_of(self.text), *(word[:MOST_CHARACTERS] for word in words)])
+        whole = own.get(whole_of(self.text))
+        ways = (
+            []
+            if whole is None
+            else [
+                Way(Fit.of(field, Match.EXACT, 0), [[word_key(whole, field)]])
+                for field in self.filters.fields
+            ]
+        )
+        equal = Meant(
+            [[own[word]] if word in own else [] for word in (word[:MOST_CHARACTERS] for word in words)], True
+        )
+        ways += self._ways(equal, EQUALS)
+        ways += self._ways(beginning, BEGINS)
+        hits = {(hit.kind, hit.row_id): hit for hit in self._judged(judge, ways)}
+        if words and len(hits) < min(FUZZY_BELOW, enough or FUZZY_BELOW):
+            held = holding(self.request, words, beginning)
+            ways = [*self._ways(held, WITHIN), *self._ways(like(self.request, words, held), ERROR)]
+            for hit in self._judged(judge, ways):
                 hits.setdefault((hit.kind, hit.row_id), hit)
         return list(hits.values())
+
+    def _judged(self, judge: Judge, ways: Sequence[Way]) -> list[Hit]:
+        return [
+            _hit(
+                found,
+                judge.fit_of_name(found.name, found.fit) if found.fit.field == Field.NAME else found.fit,
+            )
+            for found in self._find(ways)
+        ]
 
     def _find(self, ways: Sequence[Way]) -> list[Candidate]:
         found, complete = find(self.request, ways, self.restriction, self.filters.kinds)
         self.complete = self.complete and complete
         return found
 
-    def _ways(self, meant: Meant) -> list[Way]:
+    def _ways(self, meant: Meant, rank: int) -> list[Way]:
         """Return the ways in which something may have all of the words: in one field, else in several."""
         self.complete = self.complete and meant.complete
         if not meant.possible:
             return []
+        match, rank = match_of(rank)
         fields = self.filters.fields
-        ways: list[Way] = [
-            [[word_key(number, field) for number in numbers] for numbers in meant.words] for field in fields
+        ways = [
+            Way(
+                Fit.of(field, match, rank),
+                [[word_key(number, field) for number in numbers] for numbers in meant.words],
+            )
+            for field in fields
         ]
         if len(meant.words) > 1 and len(fields) > 1:
-            ways.append(
-                [
-                    [word_key(number, field) for number in numbers for field in fields]
-                    for numbers in meant.words
-                ]
-            )
+            anywhere = [
+                [word_key(number, field) for number in numbers for field in fields] for numbers in meant.words
+            ]
+            ways.append(Way(Fit.of(SEVERAL, match, rank), anywhere))
         return ways
+
+
+def _hit(found: Candidate, fit: Fit) -> Hit:
+    return Hit(found.kind, found.id, found.namespace, found.name, fit)
 
 
 def _checked(text: str, filters: SearchFilters) -> str:
@@ -154,10 +193,10 @@ def _named_by_id(request: QueryRequest, text: str) -> Hit | None:
             return (
                 None
                 if dataset is None
-                else Hit("dataset", dataset.row_id, dataset.namespace, dataset.name, fit, ())
+                else Hit("dataset", dataset.row_id, dataset.namespace, dataset.name, fit)
             )
         case "job":
             job = job_by_names(request, named("job", None, None, text))
-            return None if job is None else Hit("job", job.row_id, job.namespace, job.name, fit, ())
+            return None if job is None else Hit("job", job.row_id, job.namespace, job.name, fit)
         case _:
             return None
