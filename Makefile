@@ -3,10 +3,11 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 DEMO := examples/flights/.venv
+AIRFLOW := examples/airflow/.venv
 PIP := --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: test check lint types imports pytest fuzz history install demo demo-environment bench secrets clean
+.PHONY: test check lint types imports pytest fuzz test-airflow history install demo demo-environment bench secrets clean
 
 test: check pytest
 
@@ -55,6 +56,16 @@ SEED ?= $(shell date +%s)
 fuzz: install
 	HEADWATER_FUZZ_TIMES=$(TIMES) HEADWATER_FUZZ_SEED=$(SEED) $(BIN)/pytest -rP tests/fuzz $(ARGS)
 
+# Against a real Airflow 3 in an environment of its own (1.1 GB), which `make test` does without.
+test-airflow: install $(AIRFLOW)/.installed
+	HEADWATER_TEST_AIRFLOW=$(AIRFLOW) $(BIN)/pytest -m airflow tests/acceptance/test_airflow.py $(ARGS)
+
+$(AIRFLOW)/.installed: examples/airflow/requirements.txt examples/airflow/constraints.txt
+	@test -x $(AIRFLOW)/bin/python || $(PYTHON) -m venv $(AIRFLOW)
+	@echo "installing Airflow into $(AIRFLOW)"
+	@$(AIRFLOW)/bin/python -m pip install $(PIP) -r examples/airflow/requirements.txt
+	@touch $@
+
 # The flights of New York City through registered pipelines; ARGS=--once ends when every expected run has succeeded.
 demo: install demo-environment
 	$(BIN)/python examples/flights/demo.py $(ARGS)
@@ -67,4 +78,4 @@ bench: install
 	$(BIN)/python -m benchmarks $(ARGS)
 
 clean:
-	rm -rf $(VENV) $(DEMO) build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .demo
+	rm -rf $(VENV) $(DEMO) $(AIRFLOW) examples/airflow/.airflow build dist *.egg-info .mypy_cache .pytest_cache .ruff_cache .hypothesis .import_linter_cache .demo

@@ -40,6 +40,8 @@ def missing() -> dict[str, str]:
         found["pgbouncer"] = "the program pgbouncer is not installed"
     if os.geteuid() != 0:
         found["root"] = "this user is not root"
+    if not os.environ.get("HEADWATER_TEST_AIRFLOW"):
+        found["airflow"] = "make test-airflow installs Airflow and runs them"
     return found
 
 

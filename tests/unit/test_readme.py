@@ -18,6 +18,7 @@ PAGES = [
     "deploy/README.md",
     "examples/flights/README.md",
     "examples/http/README.md",
+    "examples/airflow/README.md",
     *sorted(str(page.relative_to(PROJECT)) for page in (PROJECT / "docs").rglob("*.md")),
 ]
 

@@ -135,7 +135,9 @@ class _Talk:
             reason = f"the DAG {self._airflow.dag} is paused in Airflow"
             match self._airflow.when_paused:
                 case "wait":
-                    return Declined(None, f"{reason}: the run is started when it no longer is", reason)
+                    # One question each interval costs Airflow little, and the run starts soon after the DAG may.
+                    until = self._now() + self._airflow.interval
+                    return Declined(until, f"{reason}: the run is started when it no longer is", reason)
                 case "fail":
                     return self._refused(reason, told)
         return None
