@@ -34,6 +34,7 @@ from hooks.engines.advancing import EngineContext
 from hooks.hosts import HostWatch
 from hooks.jobs import ENGINE_HOST, LAUNCH_QUEUE, AttemptKey, host_queue
 from hooks.outbound import OutboundClient
+from hooks.retention.periodic import retain
 from hooks.tasks import leave, leave_unknown_tasks
 from hooks.webhooks import delivering
 from hooks.webhooks.delivering import DeliveryContext
@@ -96,6 +97,8 @@ class WorkerParts:
     poll_seconds: float
     host_lost_seconds: float
     run_output_days: int
+    #: Days for which bodies of events are kept; None: for ever.
+    event_days: int | None
     #: Its time says when the worker was alive last.
     life_file: Path
 
@@ -229,6 +232,9 @@ async def _run(parts: WorkerParts, ready: Callable[[], None], last: threading.Ti
         )
         for spec in parts.followers
     ]
+    if parts.event_days is not None:
+        arguments = (parts.conninfo, parts.event_days, stop)
+        threads.append(threading.Thread(target=retain, args=arguments, name="retention", daemon=True))
     for thread in threads:
         thread.start()
     ready()

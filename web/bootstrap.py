@@ -212,5 +212,6 @@ def worker_parts(settings: Settings, database_url: str) -> WorkerParts:
         poll_seconds=settings.follower_poll_seconds,
         host_lost_seconds=settings.host_lost_seconds,
         run_output_days=settings.run_output_days,
+        event_days=settings.event_days,
         life_file=settings.worker_life_file,
     )

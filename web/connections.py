@@ -26,6 +26,8 @@ WEB_DIRECT = 2
 FOLLOWERS = 3
 #: It listens for jobs of its host, for questions to engines, and for launches.
 JOB_LISTENERS = 3
+#: To remove old events it follows the ledger into a copy on one connection, and reads and tells on another.
+RETENTION = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +50,8 @@ def web_budget(settings: Settings) -> Budget:
 
 def worker_budget(settings: Settings) -> Budget:
     """Return what a worker needs."""
-    return Budget("worker", settings.worker_pool, FOLLOWERS + JOB_POOL + JOB_LISTENERS)
+    retention = 0 if settings.event_days is None else RETENTION
+    return Budget("worker", settings.worker_pool, FOLLOWERS + JOB_POOL + JOB_LISTENERS + retention)
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from starlette.responses import PlainTextResponse, Response
 from catalog.errors import DatabaseUnavailable, HeadwaterError
 from catalog.ledger import Appended, NewFact
 from hooks.pausing import read_pause
+from hooks.retention import standing as retention
 from web.access import Permission, require
 from web.vitals import FollowerVitals, Probe, read_followers, read_jobs, read_runs
 from web.webhook_vitals import WebhookVitals, read_webhooks, webhook_metrics
@@ -36,6 +37,7 @@ class Standing:
     runs: Mapping[str, int]
     paused: bool
     webhooks: Sequence[WebhookVitals]
+    retention: retention.Standing
 
 
 def read_standing(connection: "psycopg.Connection[Any]") -> Standing:
@@ -46,6 +48,7 @@ def read_standing(connection: "psycopg.Connection[Any]") -> Standing:
         read_runs(connection),
         paused=read_pause(connection) is not None,
         webhooks=read_webhooks(connection),
+        retention=retention.read_standing(connection),
     )
 
 
@@ -201,6 +204,28 @@ class StandingCollector(Collector):
             "headwater_paused", "Whether all pipelines are paused at once.", value=float(standing.paused)
         )
         yield from webhook_metrics(standing.webhooks)
+        yield from _retention_metrics(standing.retention)
+
+
+def _retention_metrics(standing: retention.Standing) -> Iterable[Metric]:
+    yield CounterMetricFamily(
+        "headwater_retention_removed_events",
+        "Events whose bodies retention has removed.",
+        value=standing.events,
+    )
+    yield CounterMetricFamily(
+        "headwater_retention_removed_bytes",
+        "Stored bytes of the bodies that it has removed.",
+        value=standing.bytes,
+    )
+    yield GaugeMetricFamily(
+        "headwater_retention_position",
+        "Ledger position up to which the bodies of events are given up; 0 while all are kept.",
+        value=0 if standing.removed is None else standing.removed.until,
+    )
+    yield GaugeMetricFamily(
+        "headwater_retention_checkpoint_bytes", "Size of the checkpoint.", value=standing.checkpoint_bytes
+    )
 
 
 def metrics_router(metrics: WebMetrics, collector: StandingCollector, probe: Probe[Standing]) -> APIRouter:

@@ -25,3 +25,9 @@ def horizon(connection: "psycopg.Connection[Any]", received_before: dt.datetime)
         else:
             high = middle - 1
     return max(0, low)
+
+
+def has_events(connection: "psycopg.Connection[Any]", after: int, until: int) -> bool:
+    """Return whether an event with a body lies behind the one position and not behind the other."""
+    row = connection.execute(QUERIES["events_between"], {"after": after, "until": until}).fetchone()
+    return row is not None and bool(row[0])

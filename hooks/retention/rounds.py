@@ -24,7 +24,7 @@ from hooks.replay.circumstances import Circumstances, read_circumstances
 from hooks.replay.replay import Replay
 from hooks.replay.scratch import open_scratch
 from hooks.retention.bodies import Taken, take_bodies
-from hooks.retention.horizon import horizon
+from hooks.retention.horizon import has_events, horizon
 from hooks.retention.queries import QUERIES
 
 #: Held by whoever is at it; a second one goes away.
@@ -70,7 +70,7 @@ def run_rounds(
             until = _give_up(connection, actor)
             done = take_bodies(connection, until, progress)
             taken.add(done.events, done.bytes)
-            if not _has_events(connection, until, target):
+            if not has_events(connection, until, target):
                 return Rounds(until, made, taken)
             make_checkpoint(connection, conninfo, min(target, until + most_positions), progress)
             made += 1
@@ -89,11 +89,6 @@ def _alone(conninfo: str) -> Iterator["psycopg.Connection[Any]"]:
 
 def _has_lock(connection: "psycopg.Connection[Any]") -> bool:
     row = connection.execute("SELECT pg_try_advisory_lock(%s)", (RETENTION_LOCK,)).fetchone()
-    return row is not None and bool(row[0])
-
-
-def _has_events(connection: "psycopg.Connection[Any]", after: int, until: int) -> bool:
-    row = connection.execute(QUERIES["events_between"], {"after": after, "until": until}).fetchone()
     return row is not None and bool(row[0])
 
 

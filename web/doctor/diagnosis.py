@@ -21,6 +21,7 @@ from web.doctor.database import (
     check_version,
 )
 from web.doctor.finding import Finding, problem, unknown
+from web.doctor.retention import check_retention
 from web.doctor.surroundings import (
     check_address,
     check_data_folder,
@@ -55,6 +56,7 @@ _OUR_DATABASE: dict[str, DatabaseCheck] = {
     "follower": check_followers,
     "parked": check_parked,
     "pause": check_pause,
+    "retention": check_retention,
     "queue": check_queue,
     "webhooks": check_webhooks,
     "workers": check_workers,
