@@ -52,6 +52,17 @@ def test_an_attempt_goes_from_not_started_over_running_to_exited(launcher: Comma
     assert output_of(launcher, attempt) == "done\n"
 
 
+def test_no_attempt_ends_before_it_started(launcher: CommandLauncher) -> None:
+    for _ in range(20):
+        attempt = make_attempt("true")
+        started = launcher.start(attempt)
+        assert isinstance(started, Started)
+        ended = asyncio.run(launcher.wait(attempt.run_id, 1, 20))
+        assert isinstance(ended, Exited)
+        assert ended.started_at is not None
+        assert started.started_at <= ended.started_at <= ended.ended_at
+
+
 def test_an_attempt_that_another_call_started_is_running(launcher: CommandLauncher, tmp_path: Path) -> None:
     attempt = make_attempt("sh", "-c", "echo x >> count; sleep 0.3")
     launcher.start(attempt)
