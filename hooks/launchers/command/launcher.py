@@ -32,7 +32,7 @@ import threading
 import time
 import uuid
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 
 from hooks.launchers.command.attempt_folder import AttemptFolder, Marker, Refusal
@@ -55,8 +55,6 @@ from hooks.launchers.port import (
     StartOutcome,
 )
 
-#: The clock of files, which tell the end: on Linux it is some milliseconds behind, and nothing ends before it started.
-_FILE_CLOCK = getattr(time, "CLOCK_REALTIME_COARSE", time.CLOCK_REALTIME)
 #: Seconds between two looks where there is nothing to wait for.
 _POLL_SECONDS = 0.01
 #: Exit code that `sh` reports for a process that SIGTERM ended.
@@ -107,7 +105,8 @@ class CommandLauncher:
         if not isinstance(program, Refusal):
             folder.write_trigger(attempt.trigger)
             folder.reserve_exit()
-            started_at = datetime.fromtimestamp(time.clock_gettime(_FILE_CLOCK), UTC)
+            # Files tell the end, so they tell the start: their clock is some milliseconds behind the precise one.
+            started_at = folder.changed_at()
             pid = self._shim.spawn(folder.path, program)
             if not isinstance(pid, Refusal):
                 started = Started(pid, started_at)
