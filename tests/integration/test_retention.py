@@ -4,6 +4,7 @@ import datetime as dt
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any
 
 import psycopg
@@ -11,6 +12,8 @@ import pytest
 from psycopg import sql
 from sqlalchemy import Engine, make_url
 
+from catalog.archive.reading import open_archive
+from catalog.archive.writing import snapshot, write_archive
 from catalog.database import create_database_engine
 from catalog.errors import Conflict, PositionNotReached
 from catalog.facts import FactKind
@@ -18,6 +21,7 @@ from catalog.follower import retry_parked
 from catalog.ledger import NewFact, compress
 from catalog.progress import Progress
 from catalog.tables import TableRole, tables_of
+from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from hooks.retention import rounds
 from hooks.retention.bodies import takeable
 from hooks.retention.horizon import horizon
@@ -28,6 +32,8 @@ from tests.support.history import History, history, plain, report
 from tests.support.retention import events, everything, faults, instant_behind, retained, verified
 from tests.support.simulation import CrashingConnection, SimulatedCrash
 from tests.support.spine import append, connect, fact_of_event, follow, parked, run_event, state_follower
+from web.restoring import restore
+from web.verification import verify
 
 #: What a round adds to the state: the fact's own row, and its verdict.
 ADDED = ("events_removed", "command_result")
@@ -248,6 +254,47 @@ def test_one_is_at_it_and_somebody_must_follow(
     assert all(events(lived).values())
     assert read_standing(lived).unfinished
     assert retained(database_url, everything(lived)).taken.events > 0
+
+
+def test_a_round_beside_verify_changes_nothing_that_it_sees(
+    lived: psycopg.Connection[Any], database_url: str, engine: Engine
+) -> None:
+    taken: list[int] = []
+
+    def meanwhile(progress: Progress) -> None:
+        # The first batch was followed; the bodies of all that comes next are taken now.
+        if progress.phase == "replay" and not taken:
+            assert progress.done < progress.total
+            taken.append(retained(database_url, everything(lived)).taken.events)
+
+    found = verify(plain(database_url), PostgresqlGraphMaintenance(engine), progress=meanwhile)
+    assert {each.check: each.told for each in found.findings if each.wrong} == {}
+    assert taken[0] > 0
+    assert faults(engine) == {}
+
+
+def test_a_backup_holds_the_checkpoint(
+    lived: psycopg.Connection[Any], database_url: str, cluster_url: str, tmp_path: Path
+) -> None:
+    until = retained(database_url, everything(lived)).until
+    file = tmp_path / "one.tar"
+    with snapshot(plain(database_url)) as connection:
+        write_archive(connection, file)
+    url = fresh_database(cluster_url)
+    elsewhere = create_database_engine(url, pool_size=2, application_name="headwater-test")
+    try:
+        with open_archive(file) as archive:
+            graph = PostgresqlGraphMaintenance(elsewhere)
+            restore(plain(url), archive, state_follower(), graph, continued=False, actor="test")
+        assert faults(elsewhere) == {}
+        with connect(url) as there:
+            append(there, [fact_of_event(run_event(uuid.UUID(int=70), job="j")), report("a", 50)])
+            follow(there)
+            assert retained(url, everything(there)).until > until
+        assert faults(elsewhere) == {}
+    finally:
+        elsewhere.dispose()
+        drop_database(url)
 
 
 #: What is done to a database after a round: the check that sees it, and what it says.
