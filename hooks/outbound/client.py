@@ -81,6 +81,8 @@ class OutboundClient:
                 return outcome
             if url.scheme == "https" and outcome.url.scheme != "https":
                 return NotSent(f"{origin_of(str(url))} redirects from https to http", permanent=True)
+            if request.own_origin_only and origin_of(str(outcome.url)) != origin:
+                return NotSent(f"{origin} redirects to {origin_of(str(outcome.url))}", permanent=True)
             nearest = outcome.zone if nearest is None else min(nearest, outcome.zone)
             url = outcome.url
         return NotSent(f"{origin} redirects more than {MAX_REDIRECTS} times", permanent=True)

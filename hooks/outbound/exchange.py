@@ -14,7 +14,8 @@ MIB = 1024 * 1024
 class OutboundRequest:
     """One request. `origin_headers` (credentials among them) are sent to the origin of `url` and to no other.
 
-    `nearest` bounds how near the server may be; it is given where the URL came from an answer.
+    `nearest` bounds how near the server may be; it is given where the URL came from an answer. With `own_origin_only`
+    no redirect is followed to another origin: for a body that holds a password.
     """
 
     method: str
@@ -23,6 +24,7 @@ class OutboundRequest:
     origin_headers: Mapping[str, str] = field(default_factory=dict)
     body: bytes | None = None
     nearest: Zone | None = None
+    own_origin_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)

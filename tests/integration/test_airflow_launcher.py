@@ -203,6 +203,21 @@ def test_nothing_of_token_and_password_is_told(story_of: Tell, airflow: Airflow,
     assert PASSWORD not in told
 
 
+@pytest.mark.parametrize("path", ["/auth/token", RUNS])
+def test_no_redirect_leads_to_another_origin(
+    story_of: Tell, airflow: Airflow, double: HttpDouble, path: str
+) -> None:
+    with airflow_double(Airflow()) as elsewhere:
+        airflow.faults = answering(path, status=307, Location=f"{elsewhere.url}{path}")
+        story = story_of(double)
+        story.register()
+        story.arrive()
+        story.work()
+
+        assert elsewhere.heard == []
+        assert (story.run(), story.run("reason")) == ("failed", f"{double.url} redirects to {elsewhere.url}")
+
+
 def answering(*path: str, status: int, body: Any = b"", **headers: str) -> Any:
     """Return a fault: each of the paths is answered so."""
 

@@ -160,9 +160,9 @@ class Session:
         own = {} if token is None else {"Authorization": f"Bearer {token}"}
         url = f"{self._airflow.url.rstrip('/')}{path}"
         connect = min(self._airflow.timeouts.connect.total_seconds(), left)
-        return await self._client.send(
-            OutboundRequest(method, url, headers, own, content), Bounds(connect, left)
-        )
+        # Neither the password nor the token is for anybody else, nor is another's word Airflow's.
+        request = OutboundRequest(method, url, headers, own, content, own_origin_only=True)
+        return await self._client.send(request, Bounds(connect, left))
 
     def _left(self) -> float:
         return max(self._until - time.monotonic(), 0.0)
