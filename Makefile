@@ -56,7 +56,7 @@ SEED ?= $(shell date +%s)
 fuzz: install
 	HEADWATER_FUZZ_TIMES=$(TIMES) HEADWATER_FUZZ_SEED=$(SEED) $(BIN)/pytest -rP tests/fuzz $(ARGS)
 
-# Against a real Airflow 3 in an environment of its own (1.1 GB), which `make test` does without.
+# Against a real Airflow 3 in an environment of its own (300 MB, and 1 GB of memory), which `make test` does without.
 test-airflow: install $(AIRFLOW)/.installed
 	HEADWATER_TEST_AIRFLOW=$(AIRFLOW) $(BIN)/pytest -m airflow tests/acceptance/test_airflow.py $(ARGS)
 
