@@ -1,49 +1,19 @@
 """A backup taken under load, restored elsewhere: the laws hold there, and nothing that it knew of starts twice."""
 
 import json
-import subprocess
 import time
 from collections import Counter
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from benchmarks.crash import Posted, documents, post_many, wait_until_quiet
-from benchmarks.server import HEADWATER, Server, running_server
+from benchmarks.crash import documents, wait_until_quiet
+from benchmarks.server import running_server
 from tests.services.postgresql import temporary_data_folder
+from tests.support.load import headwater, load, versions
 from tests.support.processes import lines
 
 EVENTS = 400
-
-
-def headwater(*arguments: str) -> str:
-    done = subprocess.run([HEADWATER, *arguments], capture_output=True, text=True, timeout=120, check=False)
-    assert done.returncode == 0, done.stderr + done.stdout
-    return done.stdout
-
-
-@contextmanager
-def load(server: Server, events: int) -> Iterator[Posted]:
-    """Let clients post while the block runs, and until they have posted everything."""
-    posted = Posted()
-    clients = post_many(server.port, events, posted, 0.01, time.monotonic() + 120)
-    try:
-        yield posted
-    finally:
-        for client in clients:
-            client.join()
-
-
-VERSIONS = """{ dataset(nodeId: "dataset:benchmark:input") {
-    versions(first: 1000) { nodes { id position time state } } } }"""
-
-
-def versions(server: Server) -> Any:
-    """Every version that the clients' events made."""
-    return server.graphql(VERSIONS)["dataset"]["versions"]["nodes"]
 
 
 @pytest.mark.timeout(240)

@@ -11,8 +11,8 @@ import pytest
 
 from benchmarks.crash import documents, wait_until_quiet
 from benchmarks.server import HEADWATER, running_server
-from tests.acceptance.test_backup_restore import headwater, load, versions
 from tests.services.postgresql import temporary_data_folder
+from tests.support.load import headwater, load, versions
 from tests.support.processes import lines
 
 EVENTS = 240

@@ -1,34 +1,11 @@
 """Why a pipeline run exists, over GraphQL: back to the first causes, each of them told once."""
 
-import datetime as dt
-import uuid
 from pathlib import Path
 
-from catalog.facts import FactKind, command, version_report
-from catalog.keys import DatasetKey
+from catalog.facts import FactKind, command
+from tests.support.chains import CAUSES, chained
 from tests.support.graphql import Asking, asked, completed, heard, latest_run, within
-from tests.support.spine import T0, apply_fact, pipeline_body
-
-
-def chained(database_url: str) -> list[uuid.UUID]:
-    """Let three pipelines cause each other, the first by a report; return their runs, the first cause first."""
-    heard(database_url, [apply_fact(*(pipeline_body(f"p{number}", f"d{number}") for number in range(3)))])
-    report = version_report(DatasetKey("ns", "d0"), actor="ada", time=T0, key="k")
-    heard(database_url, [report])
-    runs = [latest_run(database_url, "p0")]
-    for number in (1, 2):
-        at = T0 + dt.timedelta(minutes=number)
-        heard(
-            database_url, within(runs[-1], f"p{number - 1}", f"step{number}", outputs=[f"d{number}"], at=at)
-        )
-        runs.append(latest_run(database_url, f"p{number}"))
-    return runs
-
-
-CAUSES = """query ($id: ID!, $depth: Int! = 50, $most: Int! = 1000) { pipelineRun(id: $id) {
-  causes(depth: $depth, maxNodes: $most) { complete reason nodes {
-    index parent level kind text position repeated explainedAt at
-    version { id dataset { id } } run { id } pipelineRun { id number } fact { kind actor position } } } } }"""
+from tests.support.spine import apply_fact, pipeline_body
 
 
 def test_why_goes_back_to_the_first_cause(database_url: str, tmp_path: Path) -> None:

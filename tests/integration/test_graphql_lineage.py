@@ -8,13 +8,9 @@ from typing import Any
 import pytest
 
 from catalog.keys import DatasetKey
+from tests.support.chains import LINEAGE
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.spine import T0, append, apply_fact, connect, follow, pipeline_body
-
-LINEAGE = """query ($node: ID!, $direction: Direction! = BOTH, $depth: Int! = 20, $most: Int! = 10000) {
-  lineage(nodeId: $node, direction: $direction, depth: $depth, maxNodes: $most) {
-    nodes { id kind name namespace } nodeIds edges { origin destination kind }
-    completeness { complete reason frontier } position } }"""
 
 
 def chain(length: int) -> list[Any]:

@@ -5,8 +5,7 @@ import uuid
 from pathlib import Path
 from typing import Any
 
-from tests.integration.test_graphql_causes import CAUSES, chained
-from tests.integration.test_graphql_lineage import LINEAGE
+from tests.support.chains import CAUSES, LINEAGE, chained
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.retention import everything, retained
 from tests.support.spine import T0, connect
