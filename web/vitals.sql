@@ -53,7 +53,7 @@ WHERE l.locktype = 'advisory' AND l.granted AND l.objsubid = 1
   AND l.classid::bigint = %(key)s::bigint >> 32 AND l.objid::bigint = %(key)s::bigint & 4294967295
 
 -- name: jobs
-SELECT count(*) FROM job
+SELECT count(*) FROM job WHERE namespace <> 'headwater:definitions'
 
 -- name: runs
 SELECT count(*) FROM run

@@ -24,6 +24,7 @@ What is kept, and how long it holds:
 - Lineage, of tables and of columns, belongs to the job: what its last completed run or job event said holds until the
   next one. A dataset event with `lineage` or `columnLineage` tells the dataset's definition: its lineage is that of a
   job in the namespace `headwater:definitions`, which stands for the definition and never runs.
+  Lists of jobs, counts and search leave these jobs out; a list of their namespace has them.
 - Column lineage says no more than the facets: a source that names no field counts for tables alone, and an output of
   which no column is told is known as a table.
 

@@ -271,3 +271,71 @@ def test_a_viewer_may_look_and_not_touch(installed: Installation, name: str) -> 
     refused = viewer("apply", "-f", "-", stdin=pipeline_yaml(name, "raw", "true"))
     assert refused.code == 3
     assert refused.err.startswith("headwater: forbidden: ")
+
+
+def test_what_is_known_of_a_dataset_and_of_a_job_is_shown(headwater: CommandLine, name: str) -> None:
+    dataset, job = f"shop.{name}", f"{name}_1"
+    found = event(name, 1, inputs=[f"{name}_raw"], outputs=[dataset])
+    found["outputs"][0]["facets"] = {
+        "schema": {
+            "fields": [
+                {"name": "id", "type": "int"},
+                {"name": "at", "fields": [{"name": "city", "type": "text", "description": HOSTILE}]},
+            ]
+        },
+        "tags": {"tags": [{"key": "pii", "field": "at.city"}, {"key": "tier", "value": "gold"}]},
+        "ownership": {"owners": [{"name": f"team:{name}", "type": "STEWARD"}]},
+    }
+    found["job"]["facets"] = {"sql": {"query": "insert into x\nselect 1"}}
+    headwater.done("emit", "event", "-", stdin=events(found))
+    assert reached(headwater, f"dataset:ns:{dataset}")
+
+    said = headwater.done("dataset", "show", f"dataset:ns:{dataset}")
+    # By node id, by namespace and name, and by a name that only one has.
+    assert {headwater.done("dataset", "show", text).out for text in (f"ns:{dataset}", dataset)} == {said.out}
+    lines = [line.split() for line in said.out.splitlines()]
+    for expected in (
+        ["owners", f"team:{name}", "(STEWARD)"],
+        ["tags", "tier:gold"],
+        ["written", "by", f"job:ns:{job}"],
+        ["read", "by", "-"],
+        ["COLUMN", "TYPE", "TAGS", "DESCRIPTION"],
+        ["id", "int", "-", "-"],
+    ):
+        assert expected in lines, said.out
+    assert re.search(r"^at.city +text +pii +evil", said.out, re.MULTILINE)
+    answer = headwater.done("dataset", "show", dataset, "--json").json
+    assert answer["currentVersion"]["run"]["job"]["id"] == f"job:ns:{job}"
+    assert [facet["name"] for facet in answer["facets"]] == ["ownership", "schema", "tags"]
+
+    said = headwater.done("job", "show", job)
+    for text in (
+        f"reads           dataset:ns:{name}_raw",
+        f"writes          dataset:ns:{dataset}",
+        "select 1",
+    ):
+        assert text in said.out
+    assert headwater.done("job", "show", f"ns:{job}", "--json").json["runs"]["totalCount"] == 1
+
+    unknown = headwater("dataset", "show", f"{name}_ra")
+    assert (unknown.code, unknown.out) == (3, "")
+    assert f"did you mean dataset:ns:{name}_raw?" in unknown.err
+    assert headwater("job", "show", "ns:no such job").code == 3
+
+
+def test_search_says_where_it_found_what(headwater: CommandLine, name: str) -> None:
+    found = event(name, 1, inputs=[], outputs=[f"{name}_t"])
+    found["outputs"][0]["facets"] = {
+        "schema": {"fields": [{"name": f"col_{name}x", "type": "int"}]},
+        "tags": {"tags": [{"key": f"tag-{name}"}]},
+    }
+    headwater.done("emit", "event", "-", stdin=events(found))
+    reached(headwater, f"dataset:ns:{name}_t")
+    said = headwater.done("search", f"{name}x")
+    first = said.out.splitlines()[1].replace(";", " ").split()
+    assert first[:4] == ["prefix", f"dataset:ns:{name}_t", "column:", f"col_{name}x"]
+    hits = headwater.done("search", name, "--json", "--kind", "dataset", "--tag", f"TAG-{name}").json["nodes"]
+    assert [(hit["id"], hit["foundIn"][0]["field"]) for hit in hits] == [(f"dataset:ns:{name}_t", "NAME")]
+    assert "Nothing fits." in headwater.done("search", name, "--in", "owner").err
+    anything = headwater.done("search", "*", "--column", f"col_{name}x", "--json").json
+    assert [hit["id"] for hit in anything["nodes"]] == [f"dataset:ns:{name}_t"]

@@ -115,6 +115,8 @@ COMMANDS: Final = (
         "Find datasets, jobs and pipelines by what is said of them.",
         ASKING,
     ),
+    CommandEntry("dataset", "web.cli.dataset", "dataset", "Show a dataset.", ASKING),
+    CommandEntry("job", "web.cli.job", "job", "Show a job.", ASKING),
     CommandEntry(
         "lineage", "web.cli.lineage", "run_lineage", "Draw where data comes from and goes to.", ASKING
     ),

@@ -190,7 +190,11 @@ def _jobs(
     after: str | None = None,
     filter: NameFilter | None = None,  # noqa: A002 - the argument's name in the schema
 ) -> Page[JobRecord]:
-    """Jobs by namespace and name."""
+    """Jobs by namespace and name.
+
+    Those that stand for definitions of datasets, and never run, are listed where their namespace,
+    headwater:definitions, is asked for, and nowhere else.
+    """
     chosen = filter or NameFilter()
     return job_page(info.context, first=first, after=after, namespace=chosen.namespace, search=chosen.search)
 

@@ -2,7 +2,8 @@
 SELECT width_bucket(first_seen_at, %(bounds)s::timestamptz[]), count(*) FROM dataset GROUP BY 1
 
 -- name: jobs
-SELECT width_bucket(first_seen_at, %(bounds)s::timestamptz[]), count(*) FROM job GROUP BY 1
+SELECT width_bucket(first_seen_at, %(bounds)s::timestamptz[]), count(*) FROM job
+WHERE namespace <> 'headwater:definitions' GROUP BY 1
 
 -- name: sources
 SELECT width_bucket(first_seen_at, %(bounds)s::timestamptz[]), count(*)

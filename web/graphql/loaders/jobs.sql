@@ -2,21 +2,23 @@
 SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job WHERE id = ANY(%(ids)s::uuid[])
 
 -- name: page
+-- Jobs that stand for definitions of datasets never run: a list of all jobs leaves them out, one of their namespace has
+-- them.
 SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job
 WHERE (left(namespace, 256), left(name, 256), id)
     > (left(%(after_namespace)s::text, 256), left(%(after_name)s::text, 256), %(after_id)s::uuid)
-  AND (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
+  AND CASE WHEN %(namespace)s::text IS NULL THEN namespace <> 'headwater:definitions' ELSE namespace = %(namespace)s END
   AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
 ORDER BY left(namespace, 256), left(name, 256), id
 LIMIT %(limit)s
 
 -- name: count
 SELECT count(*) FROM job
-WHERE (%(namespace)s::text IS NULL OR namespace = %(namespace)s)
+WHERE CASE WHEN %(namespace)s::text IS NULL THEN namespace <> 'headwater:definitions' ELSE namespace = %(namespace)s END
   AND (%(search)s::text IS NULL OR strpos(lower(name), lower(%(search)s)) > 0)
 
 -- name: listed
-SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job
+SELECT id, namespace, name, first_seen_at, position, shape_at, shape_hash FROM job WHERE namespace <> 'headwater:definitions'
 ORDER BY left(namespace, 256), left(name, 256), id
 LIMIT %(limit)s OFFSET %(offset)s
 

@@ -3,7 +3,7 @@ SELECT namespace, min(first_seen_at), max(first_seen_at)
 FROM (
     SELECT namespace, first_seen_at FROM dataset
     UNION ALL
-    SELECT namespace, first_seen_at FROM job WHERE %(with_jobs)s
+    SELECT namespace, first_seen_at FROM job WHERE %(with_jobs)s AND namespace <> 'headwater:definitions'
 ) AS named
 GROUP BY namespace ORDER BY namespace COLLATE "C" LIMIT %(limit)s OFFSET %(offset)s
 
