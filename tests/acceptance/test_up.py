@@ -78,6 +78,12 @@ def test_a_signal_ends_every_process_within_five_seconds_and_running_commands_go
         stop_server(server)
 
 
+def run_printed(command: str) -> "subprocess.CompletedProcess[str]":
+    return subprocess.run(  # noqa: S602 - a shell is where people paste it
+        command, shell=True, cwd="/", capture_output=True, text=True, timeout=60, check=False
+    )
+
+
 def test_what_it_prints_works_as_printed(folder: Path) -> None:
     data_dir = folder / "data [red] of mine"
     data_dir.mkdir()
@@ -99,9 +105,7 @@ def test_what_it_prints_works_as_printed(folder: Path) -> None:
         assert purposes == ("see how it stands", "tell of new data", "ask, in a browser")
         *commands, page = tries
         for command in commands:
-            done = subprocess.run(  # noqa: S602 - a shell is where people paste it
-                command, shell=True, cwd="/", capture_output=True, text=True, timeout=60, check=False
-            )
+            done = run_printed(command)
             assert done.returncode == 0, (command, done.stderr)
         browser = urllib.request.Request(page, headers={"Accept": "text/html"})  # noqa: S310 - loopback
         with urllib.request.urlopen(browser, timeout=10) as response:  # noqa: S310 - loopback
@@ -188,9 +192,25 @@ def test_writes_from_a_web_page_are_refused_and_reads_are_open(folder: Path) -> 
         stop_server(server)
 
 
-def test_beyond_loopback_it_does_not_start_without_a_token(folder: Path) -> None:
-    command = [str(HEADWATER), "up", "--data-dir", str(folder), "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - it refuses to
+def test_beyond_loopback_it_starts_with_the_token_that_it_asks_for(folder: Path) -> None:
+    command = [str(HEADWATER), "up", "--data-dir", str(folder), "--host", "0.0.0.0", "--port", "0"]  # noqa: S104 - tokens guard it
     refused = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
     assert refused.returncode != 0
     assert "configuration" in refused.stderr
-    assert "headwater token create" in refused.stderr
+    # The token that it asks for is one of this folder's database.
+    (create,) = re.findall(r"`headwater (token create .*?)`", refused.stderr.replace("\n", " "))
+    created = run_printed(f"{HEADWATER} {create}")
+    assert created.returncode == 0, created.stderr
+    with (folder / "log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True)
+    try:
+        assert process.stdout is not None
+        printed = [process.stdout.readline().rstrip() for _ in range(4)]
+        assert printed[0].startswith("ready ")
+        # Nothing of it needs what a browser cannot send.
+        for line in printed[1:]:
+            done = run_printed(re.split(r" {2,}", line.strip(), maxsplit=1)[1])
+            assert done.returncode == 0, (line, done.stderr)
+    finally:
+        process.terminate()
+        process.communicate(timeout=15)

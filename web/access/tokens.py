@@ -7,6 +7,7 @@ space for it, and a slow password hash, which protects secrets that people choos
 import datetime as dt
 import re
 import secrets
+import shlex
 import threading
 import time
 from collections.abc import Mapping
@@ -247,8 +248,10 @@ def refuse_to_start(settings: Settings, tokens: TokenStore) -> None:
     """Raise `ConfigurationError` if others could reach the server and no valid token exists."""
     if Boundary.of(settings).loopback_only or tokens.any_valid():
         return
+    # The embedded database is that of a folder; another one the command finds as the server does.
+    where = f" --data-dir {shlex.quote(str(settings.data_dir))}" if settings.database_url is None else ""
     message = (
         f"expected a token before listening on {settings.host}, which other machines may reach, found none:"
-        " run `headwater token create NAME --role admin`, or listen on 127.0.0.1"
+        f" run `headwater token create NAME --role admin{where}`, or listen on 127.0.0.1"
     )
     raise ConfigurationError(message)

@@ -18,7 +18,7 @@ from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings, default_data_dir
 from hooks.launching import CANCELLED
 from hooks.worker import run_worker as work
-from web.access.boundary import is_loopback_address
+from web.access.boundary import Boundary, is_loopback_address
 from web.access.local_token import ensure_local_token
 from web.access.tokens import TokenStore, refuse_to_start
 from web.bootstrap import command_launcher, direct_url, worker_parts
@@ -73,7 +73,11 @@ def _announce(settings: Settings, *, announced: bool) -> None:
     print_line(f"  see how it stands   {shlex.join([_program(), 'status', *where])}")
     report = ["emit", "version", "--dataset", "demo", "table"]
     print_line(f"  tell of new data    {shlex.join([_program(), *report, *where])}")
-    print_line(f"  ask, in a browser   {settings.reachable_url}/graphql")
+    if Boundary.of(settings).loopback_only:
+        print_line(f"  ask, in a browser   {settings.reachable_url}/graphql")
+    else:
+        # A browser sends no token with the address of a page.
+        print_line(f"  list pipelines      {shlex.join([_program(), 'pipelines', *where])}")
     sys.stdout.flush()
 
 

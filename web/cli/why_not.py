@@ -117,7 +117,7 @@ def _run_lines(pipeline: dict[str, Any]) -> list[str]:
         lines.append(f"{'goes on to its end' if pipeline['halted'] else slots}: {_named(going)}")
     if waiting:
         lines.append(f"waiting {'meanwhile' if pipeline['halted'] else 'for a slot'}: {_named(waiting)}")
-    lines += [f"held: {shown(run_name(run))}: {shown(run['reason'])}" for run in held]
+    lines += [f"held: {shown(run_name(run))}: {shown(run['reason'].removeprefix('held: '))}" for run in held]
     return lines
 
 

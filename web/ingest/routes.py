@@ -232,7 +232,8 @@ def _report(body: bytes) -> VersionReport:
         if first["type"] == "json_invalid":
             raise InvalidJson(f"the body is not JSON: {first['msg']}"[:500]) from error
         pointer = pointer_to(first["loc"])
-        raise InvalidInput(f"{first['msg']}, at {pointer or 'the body'}"[:500], pointer=pointer) from error
+        message = first["msg"].removeprefix("Value error, ")
+        raise InvalidInput(f"{message}, at {pointer or 'the body'}"[:500], pointer=pointer) from error
     return report
 
 
