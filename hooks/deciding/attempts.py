@@ -73,6 +73,8 @@ class Attempts:
         if run.state in (RunState.QUEUED, RunState.RETRYING):
             # What follows a claim tells of it too, should the claim itself be parked.
             self._set.move(run, RunState.LAUNCHING, occasion, f"claimed by {fact.actor}")
+            # That of the attempt before is not this one's.
+            run.exit_code = None
         if kind is FactKind.ATTEMPT_STARTED and run.state is RunState.LAUNCHING:
             run.started_at = run.started_at or dt.datetime.fromisoformat(body["at"])
             self._set.move(

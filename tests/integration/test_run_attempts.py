@@ -19,7 +19,11 @@ def test_a_failed_attempt_is_retried_after_its_backoff_and_keeps_the_document(st
         " WHERE scheduled_at IS NOT NULL"
     ).fetchone()
     assert row == ("2", True)
+    exit_code = "SELECT exit_code FROM pipeline_run"
+    assert story.connection.execute(exit_code).fetchone() == (3,)
     story.start(1, attempt=2)
+    # The last attempt has none yet.
+    assert story.connection.execute(exit_code).fetchone() == (None,)
     story.end(1, exit_code=3, attempt=2)
     # The first document granted one retry.
     assert story.runs() == [(1, "failed")]
