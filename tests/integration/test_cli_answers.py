@@ -3,6 +3,7 @@
 import json
 import re
 import secrets
+import time
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,7 @@ from tests.support.command_line import (
     installation,
     pipeline_yaml,
 )
-from tests.support.spine import run_event
+from tests.support.spine import connect, run_event
 
 #: The only orders to a terminal that are ours: colours.
 COLOUR = re.compile(r"\x1b\[[0-9;]*m")
@@ -339,3 +340,25 @@ def test_search_says_where_it_found_what(headwater: CommandLine, name: str) -> N
     assert "Nothing fits." in headwater.done("search", name, "--in", "owner").err
     anything = headwater.done("search", "*", "--column", f"col_{name}x", "--json").json
     assert [hit["id"] for hit in anything["nodes"]] == [f"dataset:ns:{name}_t"]
+
+
+def test_what_came_past_the_index_of_the_search_is_brought_in_by_the_worker(
+    headwater: CommandLine, installed: Installation, name: str
+) -> None:
+    # As a worker of a release without the index does it.
+    with connect(installed.database_url) as connection:
+        connection.execute("INSERT INTO dataset VALUES (%s, 'ns', %s, now(), 1)", (uuid.uuid4(), name))
+        for _ in range(200):
+            if connection.execute("SELECT FROM search_change").fetchone() is None:
+                break
+            time.sleep(0.1)
+    found = headwater.done("search", name, "--json").json
+    assert ([hit["name"] for hit in found["nodes"]], found["complete"]) == ([name], True)
+    # And all of it is made anew while everything runs.
+    directly = headwater.with_environment(HEADWATER_DATABASE_URL=installed.database_url)
+    entries = directly.done("reindex", "--json").json["entries"]
+    assert entries > 0
+    assert (
+        directly.done("reindex").out == f"made anew: {entries:,} {'entry' if entries == 1 else 'entries'}\n"
+    )
+    assert headwater.done("search", name, "--json").json["complete"]
