@@ -222,13 +222,16 @@ def test_a_text_that_is_no_node_id_is_refused(written: str) -> None:
         ),
         (
             {"launch": {"htpp": {}}},
-            "/spec/launch/htpp: unknown field 'htpp', did you mean 'http'? (expected command, http)",
+            "/spec/launch/htpp: unknown field 'htpp', did you mean 'http'? (expected command, http, airflow)",
         ),
         (
             {"launch": {}},
-            "/spec/launch: expected a mapping with exactly one of command, http, found none",
+            "/spec/launch: expected a mapping with exactly one of command, http, airflow, found none",
         ),
-        ({"launch": "ls"}, "/spec/launch: expected a mapping with exactly one of command, http, found 'ls'"),
+        (
+            {"launch": "ls"},
+            "/spec/launch: expected a mapping with exactly one of command, http, airflow, found 'ls'",
+        ),
         ({"launch": {"http": {}}}, "/spec/launch/http/url: expected a field 'url', found none"),
         ({"launch": {"command": {"argv": []}}}, "/spec/launch/command/argv: expected at least 1 of them"),
         (
