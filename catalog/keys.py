@@ -18,6 +18,10 @@ NAMESPACE = uuid.UUID("5f0f3ae9-6d63-5b8e-9d0a-6c2f2d8c9d11")
 HEADWATER_NAMESPACE = "headwater"
 
 
+#: Most ways in which a node id may be read; each is looked for. A field's takes 25 colons, any other's 300.
+MOST_READINGS = 300
+
+
 class DatasetKey(NamedTuple):
     """A dataset as OpenLineage names it."""
 
@@ -67,7 +71,7 @@ class NodeId:
 
     @classmethod
     def parse(cls, text: str) -> "NodeId":
-        """Split off the kind; raise `InvalidNodeId` where it is unknown or nothing follows it."""
+        """Split off the kind; raise `InvalidNodeId` for an unknown one, and for an id that may mean too much."""
         kind, _, rest = text.partition(":")
         if kind not in cls.KINDS or not rest or (kind != "run" and ":" not in rest):
             message = (
@@ -75,10 +79,18 @@ class NodeId:
                 f" found {text!r}"
             )
             raise InvalidNodeId(message[:500])
+        colons = rest.count(":")
+        readings = colons * (colons - 1) // 2 if kind == "datasetField" else colons
+        if kind != "run" and readings > MOST_READINGS:
+            message = (
+                f"expected a node id that can be read in at most {MOST_READINGS} ways, found one with {colons} colons"
+                " between namespace and name: give both apart where they are taken"
+            )
+            raise InvalidNodeId(message)
         return cls(kind, rest)
 
     def candidates(self) -> list[tuple[str, ...]]:
-        """Every (namespace, name), of a field (namespace, name, field), that this may mean; at most 64.
+        """Every (namespace, name), of a field (namespace, name, field), that this may mean; at most `MOST_READINGS`.
 
         The longest namespace comes first, of equally long ones that with the longest name of the dataset.
         """
@@ -95,7 +107,7 @@ class NodeId:
                 names.append(":".join(parts[other:]))
             if all(names):
                 found.append(tuple(names))
-        return found[:64]
+        return found
 
     def __str__(self) -> str:
         return f"{self.kind}:{self.rest}"

@@ -5,7 +5,7 @@ from typing import Literal
 
 from pydantic import ConfigDict, Field
 
-from catalog.documents.references import DocumentModel, Metadata, Text
+from catalog.documents.references import DocumentModel, Metadata, OpenLineageName
 from catalog.keys import JobKey
 
 Scope = Literal["run", "rootRun"]
@@ -16,8 +16,8 @@ DEFAULT_SCOPE: Scope = "run"
 class VersionScopeSpec(DocumentModel):
     """Which jobs are meant, and whose end makes their versions."""
 
-    namespace: Text = Field(description="The jobs' OpenLineage namespace.", examples=["spark"])
-    job: Text | None = Field(
+    namespace: OpenLineageName = Field(description="The jobs' OpenLineage namespace.", examples=["spark"])
+    job: OpenLineageName | None = Field(
         None, description="One job of the namespace; all of them where this is left out."
     )
     scope: Scope = Field(

@@ -171,6 +171,8 @@ def test_an_answer_waits_for_what_was_just_written(database_url: str, tmp_path: 
         sent = await ask.web.post_event(run_event(uuid.uuid4(), outputs=["raw"]))
         position = int(sent.headers["headwater-position"])
         assert await ask.code(**question(position)) == "position-not-reached"
+        # What is no position is not waited for.
+        assert await ask.code(**question(2**63)) in {"invalid-query", "invalid-input"}
         with keeping_up(database_url):
             found = await ask.data(**question(position))
         assert found == {"dataset": {"id": "dataset:ns:raw"}}

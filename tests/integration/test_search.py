@@ -5,9 +5,11 @@ from typing import Any
 
 import psycopg
 
+from catalog.openlineage.limits import MAX_NAME_BYTES
 from catalog.search.words import MOST_CHARACTERS, words_of
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.spine import connect
+from web.search.search import MOST_TEXT
 
 SEARCH = """
 query($text: String!, $filters: SearchFilter, $first: Int! = 100, $after: String) {
@@ -123,9 +125,28 @@ def test_what_is_called_strangely_is_found(database_url: str, tmp_path: Path) ->
     asked(database_url, tmp_path, story)
 
 
+def test_a_node_id_is_found_as_it_stands_however_long(database_url: str, tmp_path: Path) -> None:
+    longest = "x" * MAX_NAME_BYTES
+    heard(database_url, completed("blank", outputs=[" ", "a "], namespace=" "))
+    heard(database_url, completed("long", outputs=[longest], namespace=longest))
+
+    async def story(asking: Asking) -> None:
+        for name, node in (
+            (" ", "dataset: : "),
+            ("a ", "dataset: :a "),
+            (longest, f"dataset:{longest}:{longest}"),
+        ):
+            assert await found(asking, node) == [(name, "EXACT")]
+            # What was copied with a line's end is found too.
+            if name == longest:
+                assert await found(asking, f"{node}\n") == [(name, "EXACT")]
+
+    asked(database_url, tmp_path, story)
+
+
 def test_texts_that_nothing_can_be_looked_for_by_are_refused(database_url: str, tmp_path: Path) -> None:
     async def story(asking: Asking) -> None:
-        for text in ("", "   ", "x" * 8193):
+        for text in ("", "   ", "x" * (MOST_TEXT + 1)):
             assert await asking.code(SEARCH, {"text": text}) == "invalid-input"
         assert await found(asking, "'") == []
         assert await found(asking, ":*") == []

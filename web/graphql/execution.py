@@ -28,6 +28,7 @@ from web.graphql.documents import DocumentMemory, ReadDocument, RefusedError
 from web.graphql.errors import told, told_alone
 from web.graphql.executor import PlainFieldsExecutor, StoppedError
 from web.graphql.limits import QueryCost, QueryLimits
+from web.graphql.pages import LAST_LONG
 from web.graphql.readers import Readers
 from web.graphql.request import QueryRequest
 from web.graphql.schema import GRAPHQL_SCHEMA
@@ -152,14 +153,17 @@ class GraphQLService:
 
 
 def _min_position(read: ReadDocument, variables: Mapping[str, Any]) -> int:
-    """Return the greatest position that a field of the document asks to wait for, 0 where none does."""
+    """Return the greatest position that a field of the document asks to wait for, 0 where none does.
+
+    A number beyond 64 bits is not waited for: the argument is refused as soon as its value is read.
+    """
     greatest = 0
     for value in read.positions:
         if isinstance(value, IntValueNode):
-            greatest = max(greatest, int(value.value))
+            greatest = max(greatest, int(value.value))  # validated with the document
         elif isinstance(value, VariableNode):
             given = variables.get(value.name.value)
-            greatest = max(greatest, given if type(given) is int else 0)
+            greatest = max(greatest, given if type(given) is int and given <= LAST_LONG else 0)
     return greatest
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from catalog.errors import InvalidInput, InvalidNodeId
 from catalog.keys import NodeId
+from catalog.openlineage.limits import MAX_NAME_BYTES
 from catalog.search.texts import Field, word_key
 from catalog.search.words import (
     BEGINS,
@@ -31,8 +32,8 @@ from web.search.expanding import QUERIES, Meant, beginning_with, holding, known_
 from web.search.hits import SEVERAL, Fit, Hit, SearchFilters
 from web.search.judging import Judge
 
-#: The longest text that is looked for, in characters: a name's own length.
-MOST_TEXT = 8192
+#: The longest text that is looked for, in characters: the longest node id's own length.
+MOST_TEXT = len("dataset::") + 2 * MAX_NAME_BYTES
 #: Finds everything that the filters let through.
 EVERYTHING = "*"
 #: Where so many fit exactly or by their beginnings, nobody looks for typing errors.
@@ -59,7 +60,10 @@ def search(
     """
     chosen = filters or SearchFilters()
     wanted = _checked(text.strip(), chosen)
-    by_id = _named_by_id(request, wanted)
+    # As it stands first: a name may begin or end with a blank.
+    by_id = _named_by_id(request, text)
+    if by_id is None and text != wanted:
+        by_id = _named_by_id(request, wanted)
     if by_id is not None:
         return Found([by_id], complete=True)
     with _index_alone(request):
