@@ -18,8 +18,10 @@ NAMESPACE = uuid.UUID("5f0f3ae9-6d63-5b8e-9d0a-6c2f2d8c9d11")
 HEADWATER_NAMESPACE = "headwater"
 
 
-#: Most ways in which a node id may be read; each is looked for. A field's takes 25 colons, any other's 300.
+#: Most ways in which a node id may be read; each is looked for.
 MOST_READINGS = 300
+#: Most colons after the kind, for a field and for anything else.
+MOST_COLONS_OF_FIELD, MOST_COLONS = 25, MOST_READINGS
 
 
 class DatasetKey(NamedTuple):
@@ -79,12 +81,11 @@ class NodeId:
                 f" found {text!r}"
             )
             raise InvalidNodeId(message[:500])
-        colons = rest.count(":")
-        readings = colons * (colons - 1) // 2 if kind == "datasetField" else colons
-        if kind != "run" and readings > MOST_READINGS:
+        colons, most = rest.count(":"), MOST_COLONS_OF_FIELD if kind == "datasetField" else MOST_COLONS
+        if kind != "run" and colons > most:
             message = (
-                f"expected a node id that can be read in at most {MOST_READINGS} ways, found one with {colons} colons"
-                " between namespace and name: give both apart where they are taken"
+                f"expected a node id with at most {most} colons in its names, found {colons}, each of which may part"
+                " namespace and name: give both apart where they are taken"
             )
             raise InvalidNodeId(message)
         return cls(kind, rest)

@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from typing import Annotated, Any
 
 import structlog
 from fastapi import APIRouter, Request
@@ -23,6 +23,7 @@ from catalog.database import driver_connection, translated_errors
 from catalog.errors import DatabaseUnavailable
 from web.access import Permission, require
 from web.logging import Level, level_number, set_level
+from web.values import WHOLE
 
 log = structlog.get_logger(__name__)
 
@@ -145,12 +146,8 @@ class NewLogLevel(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     level: Level
-    seconds: int = Field(
-        DEFAULT_SECONDS,
-        strict=True,
-        gt=0,
-        le=LONGEST_SECONDS,
-        description="For how long; each process then returns to its own.",
+    seconds: Annotated[int, Field(gt=0, le=LONGEST_SECONDS), WHOLE] = Field(
+        DEFAULT_SECONDS, description="For how long; each process then returns to its own."
     )
 
 

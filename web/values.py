@@ -45,5 +45,7 @@ def within_bytes(most: int) -> Callable[[str], str]:
 Text = Annotated[str, AfterValidator(_without_nul), Field(json_schema_extra={"pattern": NO_NUL})]
 #: An instant as an event's time is read; without a zone it is UTC, and epoch numbers are none.
 Instant = Annotated[dt.datetime, BeforeValidator(_instant)]
-#: How many of something there are, in 64 bits; neither `true` nor a text is a number.
-Count = Annotated[int, Field(ge=0, lt=2**63), BeforeValidator(_number)]
+#: Of an `int`, after its bounds: neither `true` nor a text is a number, 5.0 is one (JSON Schema, 4.2.3).
+WHOLE = BeforeValidator(_number)
+#: How many of something there are, in 64 bits.
+Count = Annotated[int, Field(ge=0, lt=2**63), WHOLE]

@@ -13,7 +13,7 @@ from urllib.parse import quote
 import httpx
 import pytest
 
-from catalog.keys import MOST_READINGS
+from catalog.keys import MOST_COLONS
 from tests.support.command_line import Said
 from tests.support.fuzzing import HUB, NAMESPACE, Fuzzed, fuzzed, hostile_events, seeded
 from tests.support.hostile import HOSTILE
@@ -111,7 +111,7 @@ def graphql_knows(client: httpx.Client, name: str) -> None:
 
 
 def has_too_many_readings(node: str) -> bool:
-    return node.count(":") - 1 > MOST_READINGS
+    return node.count(":") - 1 > MOST_COLONS
 
 
 def marquez_knows(client: httpx.Client, name: str) -> None:

@@ -81,6 +81,8 @@ def test_seconds_are_a_number(database_url: str, tmp_path: Path) -> None:
                 wanted = {"level": "info", "seconds": seconds}
                 refused = await web.client.put(ROUTE, json=wanted, headers=web.local)
                 assert problem_of(refused)["pointer"] == "/seconds"
+            taken = await web.client.put(ROUTE, json={"level": "info", "seconds": 60.0}, headers=web.local)
+            assert taken.status_code == 200
 
     asyncio.run(scenario())
 

@@ -10,6 +10,7 @@ from pydantic import JsonValue
 from starlette.responses import Response
 
 from catalog.errors import InvalidInput
+from catalog.keys import MOST_COLONS, MOST_COLONS_OF_FIELD
 from catalog.settings import Settings
 from hooks.removed import READ_REMOVED, Removed
 from web.access import Permission, Principal, require
@@ -26,6 +27,9 @@ MOST_ROWS = 10_000
 
 #: What is not said of a text otherwise: `Asking` refuses one with NUL characters.
 WITHOUT_NUL: dict[str, JsonValue] = {"pattern": NO_NUL}
+#: The text of a node id: of a dataset or a job, and of a column too.
+NODE_ID = rf"(dataset|job):[^\u0000:]*(:[^\u0000:]*){{1,{MOST_COLONS}}}"
+NODE_OR_FIELD_ID = rf"({NODE_ID}|datasetField:[^\u0000:]*(:[^\u0000:]*){{2,{MOST_COLONS_OF_FIELD}}})"
 
 Limit = Annotated[int, Query(ge=0, le=MOST_ROWS, description="How many to return at most.")]
 Offset = Annotated[int, Query(ge=0, lt=2**31, description="How many to pass over.")]

@@ -16,7 +16,7 @@ from web.graphql.loaders.datasets import dataset_by_names, dataset_fields, datas
 from web.graphql.loaders.jobs import job_by_names
 from web.graphql.records import FieldRecord
 from web.graphql.request import QueryRequest
-from web.marquez.asking import Asking
+from web.marquez.asking import NODE_OR_FIELD_ID, Asking
 from web.marquez.column_walk import Column, ColumnWalk, Derivation, columns_told, told_by
 from web.marquez.lineage import MAX_NODES, completeness
 from web.marquez.route import NameRoute
@@ -169,9 +169,7 @@ def column_lineage_router(asking: Asking) -> APIRouter:
             Query(
                 alias="nodeId",
                 description="dataset:NAMESPACE:NAME, datasetField:NAMESPACE:NAME:COLUMN or job:NAMESPACE:NAME.",
-                json_schema_extra={
-                    "pattern": r"^((dataset|job):[^\u0000]+|datasetField:[^\u0000]+:[^\u0000]+):[^\u0000]+$"
-                },
+                json_schema_extra={"pattern": f"^{NODE_OR_FIELD_ID}$"},
             ),
         ],
         depth: Annotated[

@@ -15,7 +15,7 @@ from web.graphql.loaders.datasets import dataset_by_names
 from web.graphql.loaders.jobs import job_by_names
 from web.graphql.node_ids import named
 from web.graphql.request import QueryRequest
-from web.marquez.asking import Asking
+from web.marquez.asking import NODE_ID, Asking
 from web.marquez.contents import Contents
 from web.marquez.node_data import NodeData
 from web.marquez.route import NameRoute
@@ -105,7 +105,7 @@ def lineage_router(asking: Asking, contents: Contents) -> APIRouter:
             Query(
                 alias="nodeId",
                 description="dataset:NAMESPACE:NAME or job:NAMESPACE:NAME.",
-                json_schema_extra={"pattern": r"^(dataset|job):[^\u0000]+:[^\u0000]+$"},
+                json_schema_extra={"pattern": f"^{NODE_ID}$"},
             ),
         ],
         depth: Annotated[
