@@ -33,7 +33,9 @@ STATEMENTS = dict(statements_with_states())
 
 def test_each_statement_about_runs_writes_out_the_set_that_it_means() -> None:
     lists = {
-        name: [states_in(listed) for listed in STATE_IN.findall(text)] for name, text in STATEMENTS.items()
+        name: [states_in(listed) for listed in STATE_IN.findall(text)]
+        for name, text in STATEMENTS.items()
+        if STATE_IN.search(text)
     }
     # Whoever writes out states in another statement says here which set they are.
     assert lists == {
