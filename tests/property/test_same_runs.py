@@ -35,6 +35,9 @@ def documents() -> NewFact:
         pipeline_body("latest_a", A, batching="latest"),
         pipeline_body("each_both", both, batching="each"),
         pipeline_body("latest_either", either, batching="latest", **RETRIES),
+        # What fails gives back what it consumed, and the next version starts a run of it all.
+        pipeline_body("release_a", A, batching="each", onFailure="release"),
+        pipeline_body("release_either", either, batching="latest", onFailure="release"),
     )
 
 
@@ -168,7 +171,12 @@ def test_runs_do_not_depend_on_workers_and_crashes(
     consumed = [row for row in lived["consumed"] if row[0] == "latest_a"]
     assert len(consumed) == names.count(A)
     assert len([row for row in lived["consumed"] if row[0] == "latest_either"]) == len(names)
-    assert {row[0] for row in lived["queued"]} <= {"each_both"}
+    assert {row[0] for row in lived["queued"]} <= {"each_both", "release_a", "release_either"}
+    # What was given back waits, or a run took it: no version is gone, and none is at two places.
+    for pipeline, versions in (("release_a", names.count(A)), ("release_either", len(names))):
+        kept = [row[2] for row in lived["consumed"] if row[0] == pipeline]
+        waiting = [row[2] for row in lived["queued"] if row[0] == pipeline]
+        assert len({*kept, *waiting}) == len(kept) + len(waiting) == versions
 
     # The ledger that came about, outcomes included, followed again in other chunks: the same to the row.
     connection.execute(
