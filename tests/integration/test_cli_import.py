@@ -11,6 +11,7 @@ from tests.services.marquez_events import marquez_events
 from tests.support.command_line import CommandLine, clean_environment, running_process
 from tests.support.openlineage_events import run_event
 from tests.support.web import ledger
+from web.marquez.asking import REMOVED_HEADER
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -74,6 +75,19 @@ def test_what_the_server_refuses_is_told_and_the_rest_is_taken_over(
         as_json = headwater("import", "marquez", marquez.url, "--again", "--json")
         assert (as_json.code, as_json.json["refusals"][0]["code"]) == (2, "invalid-event")
     assert len(ledger(database_url)) == 2
+
+
+def test_what_the_source_has_removed_is_told(headwater: CommandLine) -> None:
+    with marquez_events([told(0, 0)]) as source:
+        whole = headwater.done("import", "marquez", source.url, "--json")
+        assert whole.json["removedBefore"] is None
+        source.headers = {REMOVED_HEADER: "2025-12-31T12:00:00+00:00"}
+        assert headwater.done("import", "marquez", source.url, "--json").json["removedBefore"] == (
+            "2025-12-31T12:00:00+00:00"
+        )
+        said = headwater.done("import", "marquez", source.url)
+    assert "removed events that it received before" in said.err
+    assert "2025-12-31" in said.err
 
 
 def test_each_fault_has_its_exit_code(headwater: CommandLine) -> None:

@@ -12,6 +12,7 @@ import psycopg
 import pytest
 from sqlalchemy import Engine as Database
 
+from hooks.engines.told import LONGEST_TOLD
 from tests.support.engine_work import Tell, engine_double, polled, telling
 from tests.support.http_double import Heard, Reply, TwoZones, http_double
 
@@ -57,6 +58,27 @@ def test_a_secret_goes_to_the_engine_and_nowhere_else(
     assert story.run() == "failed"
     assert "bad token [redacted]" in story.run("reason")
     assert SECRET not in dump(story.connection)
+
+
+def test_no_part_of_a_secret_is_kept_where_an_answer_is_cut(
+    story_of: Tell, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HEADWATER_SECRET_ENGINE", SECRET)
+
+    def echo(_: Heard, reply: Reply) -> None:
+        # The answer has more bytes than characters are kept, and the secret lies where so many bytes end.
+        filled = "é" * ((LONGEST_TOLD - len(SECRET) + 4) // 2)
+        reply.send(500, f"{filled}{SECRET} is refused".encode())
+
+    with engine_double(echo) as double:
+        story = story_of(url=double.url, headers={"A": {"secret": "env:HEADWATER_SECRET_ENGINE"}})
+        story.register()
+        story.arrive()
+        story.work()
+
+    assert story.run() == "failed"
+    assert "[redacted] is refused" in story.attempt("told")
+    assert SECRET[:8] not in dump(story.connection)
 
 
 def dump(connection: psycopg.Connection[Any]) -> str:

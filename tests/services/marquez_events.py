@@ -23,6 +23,8 @@ class MarquezEvents:
     url: str = ""
     asked: list[dict[str, str]] = field(default_factory=list)
     authorizations: list[str | None] = field(default_factory=list)
+    #: Headers of every answer: a Headwater says there from when on it has the events.
+    headers: dict[str, str] = field(default_factory=dict)
     #: Gives a status to refuse a request with, None where it is answered.
     refuse: Callable[[dict[str, str]], int | None] = lambda _query: None
 
@@ -57,6 +59,8 @@ def marquez_events(events: list[dict[str, Any]]) -> Iterator[MarquezEvents]:
             self.send_response(status)
             self.send_header("Content-Type", "application/json")
             self.send_header("Content-Length", str(len(body)))
+            for name, value in held.headers.items():
+                self.send_header(name, value)
             self.end_headers()
             self.wfile.write(body)
 

@@ -20,6 +20,7 @@ from catalog.errors import (
 )
 from web.cli.client import CONNECT_SECONDS, is_loopback
 from web.cli.event_pages import Page, read_page
+from web.cli.text import parsed_instant
 
 PATH = "api/v1/events/lineage"
 ANSWER_SECONDS = 120.0
@@ -29,6 +30,8 @@ PATIENCE_SECONDS = 60.0
 MOST_PAGE_BYTES = 64 * 1024 * 1024
 #: Events of one page beyond which a server may refuse.
 MOST_LIMIT = 10_000
+#: A Headwater says in it that it has no events any more that it received before an instant.
+REMOVED_HEADER = "headwater-events-removed-before"
 #: Before and after every event. Without them Marquez leaves out what lies after 2029.
 EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
 LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
@@ -69,6 +72,8 @@ class EventSource:
             trust_env=not is_loopback(url.host),
         )
         self._limit = limit
+        #: Events that the server received before this may be gone from it, as its latest answer says.
+        self.removed_before: dt.datetime | None = None
         #: More events than this may not be asked for at once.
         self._most = MOST_LIMIT
 
@@ -177,6 +182,7 @@ class EventSource:
             reason = str(error) or type(error).__name__
             raise Unreachable(f"{self.url} does not answer ({reason})") from error
         _check(response.status_code, body, self.url)
+        self.removed_before = _removed_before(response)
         return body
 
 
@@ -190,6 +196,14 @@ def _bounded(response: httpx.Response) -> bytes:
             raise _TooLargeError
         parts.append(part)
     return b"".join(parts)
+
+
+def _removed_before(response: httpx.Response) -> dt.datetime | None:
+    """Return the instant before which received events may be missing; None where the server names none."""
+    try:
+        return parsed_instant(response.headers[REMOVED_HEADER])
+    except (KeyError, ValueError):
+        return None
 
 
 def _check(status: int, body: bytes, url: httpx.URL) -> None:

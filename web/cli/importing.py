@@ -37,9 +37,10 @@ class Refusal:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import has done."""
+    """What an import has done; events that the source received before `removed_before` may be gone from it."""
 
     resumed: bool
+    removed_before: dt.datetime | None = None
     sent: int = 0
     refused: int = 0
     position: int | None = None
@@ -82,6 +83,7 @@ def import_marquez(
             outcome = _import(events, client, file, _start(file, since, again=again), progress)
         finally:
             events.close()
+    outcome.removed_before = events.removed_before
     _tell(outcome, time.monotonic() - began, as_json=as_json)
     if outcome.refused:
         raise typer.Exit(ExitCode.INVALID)
@@ -141,6 +143,7 @@ def _refusal(at: dt.datetime | None, failure: dict[str, Any]) -> Refusal:
 
 
 def _tell(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
+    removed = outcome.removed_before
     if as_json:
         print_json(
             {
@@ -149,10 +152,16 @@ def _tell(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
                 "refusals": [asdict(refusal) for refusal in outcome.refusals],
                 "resumed": outcome.resumed,
                 "position": outcome.position,
+                "removedBefore": None if removed is None else removed.isoformat(),
                 "seconds": round(seconds, 3),
             }
         )
         return
+    if removed is not None:
+        warn(
+            f"the source has removed events that it received before {instant(removed.isoformat())}:"
+            " they are not taken over"
+        )
     for refusal in outcome.refusals:
         warn(f"event of {refusal.at or 'no instant'}: {refusal.code}: {refusal.reason}")
     if outcome.refused > len(outcome.refusals):

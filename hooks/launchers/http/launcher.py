@@ -227,7 +227,8 @@ def _told(prepared: Prepared, answer: Answered, *, shown: bool = True) -> str:
     url = httpx.URL(prepared.request.url)
     # What an engine names as its status URL may hold a credential of its own.
     asked = f"{origin_of(str(url))}{url.path if shown else '/…'}"
-    text = answer.body[:LONGEST_TOLD].decode("utf-8", "replace")
+    # All of it: a secret that were cut through would be found no more.
+    text = answer.body.decode("utf-8", "replace")
     lines = [f"{prepared.request.method} {asked} answered {answer.status}", text]
     lines += [answer.cut] if answer.cut else []
     return printable(prepared.without_secrets("\n".join(line for line in lines if line)), LONGEST_TOLD)
