@@ -7,6 +7,9 @@ from fastapi.routing import APIRoute
 from pydantic import TypeAdapter
 from typing_extensions import TypedDict
 
+from web.graphql.router import MIN_POSITION_HEADER, POSITION_HEADER
+from web.marquez.asking import REMOVED_HEADER
+
 
 class Problem(TypedDict):
     """A refusal (RFC 9457). `code` is stable; members beside these name what it is about."""
@@ -24,6 +27,15 @@ _PROBLEM: dict[str, Any] = {
     "description": "A refusal; the status says of which kind, `code` which.",
     "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}},
 }
+#: Of all routes together: a header that many take or give is told once.
+_ABOUT = f"""\
+`{POSITION_HEADER}` in an answer is the ledger position that it was read at, or that was written.
+
+A question of GraphQL or of Marquez's API with `{MIN_POSITION_HEADER}` waits until its answer knows that position.
+
+`{REMOVED_HEADER}` stands on answers that are made from events where retention has removed old ones:
+those received before it may be missing.
+"""
 #: What the framework would answer to parameters that do not fit; they get a problem like everything else.
 _FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")
 
@@ -47,6 +59,7 @@ def describe(app: FastAPI) -> None:
 
 
 def _completed(found: dict[str, Any]) -> dict[str, Any]:
+    found["info"]["description"] = _ABOUT
     components = found.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name in _FRAMEWORKS_OWN:

@@ -12,6 +12,8 @@ from jsonschema import Draft202012Validator
 from tests.support.openlineage_events import run_event
 from tests.support.spine import T0
 from tests.support.web import running_web
+from web.graphql.router import MIN_POSITION_HEADER, POSITION_HEADER
+from web.marquez.asking import REMOVED_HEADER
 
 WITHOUT_BODY = {("post", "/api/v1/lineage"), ("delete", "/api/v1/tokens/{name}")}
 #: Statuses that are neither a success nor a problem.
@@ -100,6 +102,12 @@ def test_every_operation_says_what_it_takes_and_gives(database_url: str, tmp_pat
             assert operation["requestBody"]["content"]["application/json"]["schema"], route
         for parameter in operation.get("parameters", ()):
             assert parameter["schema"], route
+
+
+def test_headers_that_many_routes_take_or_give_are_described(database_url: str, tmp_path: Path) -> None:
+    document, _ = described(database_url, tmp_path)
+    told = set(re.findall(r"Headwater-[A-Z][A-Za-z-]+", document["info"]["description"]))
+    assert told == {POSITION_HEADER, MIN_POSITION_HEADER, REMOVED_HEADER}
 
 
 def test_bounds_are_exact(database_url: str, tmp_path: Path) -> None:

@@ -148,6 +148,7 @@ class SearchHits:
     total_count: Long = plain("How many were found.")
     complete: bool = plain(
         "False where so much may fit that not all of it was judged (more words make it fewer), or where not all "
-        "that is known is in the index yet (after an upgrade, a restore or very many changes at once)."
+        "that is known is in the index yet (after an upgrade, a restore or very many changes at once). Where 100 "
+        "fit exactly or by their beginnings, nobody looks for typing errors, and this is true all the same."
     )
     position: Long = plain("Ledger position that the page was computed at.")
