@@ -2,6 +2,7 @@
 
 import asyncio
 import dataclasses
+import re
 import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -28,6 +29,8 @@ _FOLLOWED_SAFE = frozenset({301, 302, 303, 307, 308})
 _FOLLOWED_ACTING = frozenset({307, 308})
 _SAFE_METHODS = frozenset({"GET", "HEAD"})
 USER_AGENT = "headwater"
+#: Bytes as h11 quotes them at the end of what it says of a malformed answer.
+_SERVERS_BYTES = re.compile(r"""\b(?:bytearray\()?b['"].*""", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -207,10 +210,11 @@ def _fault(url: httpx.URL) -> str | None:
 
 
 def _told(error: BaseException) -> str:
-    """Return the innermost cause of a failure in words."""
+    """Return the innermost cause of a failure in words, without the server's own: it may send back what it was sent."""
     causes = [error]
     while (cause := causes[-1].__cause__ or causes[-1].__context__) is not None and cause not in causes:
         causes.append(cause)
     told = next((text for found in reversed(causes) if (text := str(found).strip())), "")
+    told = _SERVERS_BYTES.sub("…", told)
     name = type(error).__name__
     return f"{name}: {told}"[:300] if told else name

@@ -81,6 +81,26 @@ def test_no_part_of_a_secret_is_kept_where_an_answer_is_cut(
     assert SECRET[:8] not in dump(story.connection)
 
 
+def test_a_secret_in_what_is_no_answer_is_not_kept(story_of: Tell, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HEADWATER_SECRET_ENGINE", SECRET)
+
+    def echo(heard: Heard, reply: Reply) -> None:
+        # Whatever stands where a status line should be is told as the fault.
+        reply.raw(f"{heard.headers['A']}\r\n\r\n".encode())
+
+    with engine_double(echo) as double:
+        headers = {"A": {"secret": "env:HEADWATER_SECRET_ENGINE"}}
+        story = story_of(**polled(double), headers=headers)
+        story.register()
+        story.arrive()
+        for _ in range(3):
+            story.work()
+            story.pass_time(61)
+
+    assert {heard.method for heard in double.heard} == {"POST", "GET"}
+    assert SECRET not in dump(story.connection)
+
+
 def dump(connection: psycopg.Connection[Any]) -> str:
     """Return everything that the database holds as text."""
     tables = connection.execute(
