@@ -12,6 +12,7 @@ import pytest
 from sqlalchemy import Engine
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 
+from tests.services.postgresql import drop_database, fresh_database
 from tests.services.web_process import WebProcess, web_process
 from tests.support.graphql import completed, heard, keeping_up
 from tests.support.spine import append, apply_fact, connect, pipeline_body
@@ -32,6 +33,17 @@ VERSIONS = """subscription ($node: ID, $states: [DatasetVersionState!], $after: 
 def server(database_url: str, tmp_path: Path) -> Iterator[WebProcess]:
     with web_process(database_url, tmp_path) as running:
         yield running
+
+
+@pytest.fixture(scope="module")
+def standing_server(
+    cluster_url: str, template_database: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[WebProcess]:
+    """A server for all tests that neither tell it anything nor end it."""
+    url = fresh_database(cluster_url, template_database)
+    with web_process(url, tmp_path_factory.mktemp("standing")) as running:
+        yield running
+    drop_database(url)
 
 
 def register(database_url: str, *names: str) -> None:
@@ -175,8 +187,8 @@ def test_many_follow_one_burst_and_each_hears_all_of_it(server: WebProcess, data
             assert all(found == expected for found in told.values())
 
 
-def test_what_may_not_be_followed_is_refused_with_a_code(server: WebProcess) -> None:
-    with subscriber(server.url) as client:
+def test_what_may_not_be_followed_is_refused_with_a_code(standing_server: WebProcess) -> None:
+    with subscriber(standing_server.url) as client:
         client.subscribe("subscription { nothing }")
         assert client.code() == "invalid-query"
         client.subscribe("subscription { pipelineRunChanged { cursor } versionAdded { cursor } }")
@@ -199,14 +211,14 @@ def test_what_may_not_be_followed_is_refused_with_a_code(server: WebProcess) -> 
         assert client.receive() == {"id": "question", "type": "complete"}
 
 
-def test_a_subscription_is_not_taken_as_a_question(server: WebProcess) -> None:
-    answer = httpx.post(f"{server.url}/graphql", json={"query": RUNS}).json()
+def test_a_subscription_is_not_taken_as_a_question(standing_server: WebProcess) -> None:
+    answer = httpx.post(f"{standing_server.url}/graphql", json={"query": RUNS}).json()
     assert answer["errors"][0]["extensions"]["code"] == "invalid-query"
     assert "websocket" in answer["errors"][0]["message"]
 
 
-def test_a_connection_follows_only_so_much(server: WebProcess) -> None:
-    with subscriber(server.url) as client:
+def test_a_connection_follows_only_so_much(standing_server: WebProcess) -> None:
+    with subscriber(standing_server.url) as client:
         for number in range(21):
             client.subscribe(RUNS, number=str(number))
         message = client.receive()
@@ -229,8 +241,8 @@ def test_a_connection_follows_only_so_much(server: WebProcess) -> None:
         ('{"type": "subscribe", "id": "1", "payload": {"query": "{ position }"}}', 4401),
     ],
 )
-def test_what_is_no_message_ends_the_connection(server: WebProcess, message: str, code: int) -> None:
-    with opened(server.url) as client:
+def test_what_is_no_message_ends_the_connection(standing_server: WebProcess, message: str, code: int) -> None:
+    with opened(standing_server.url) as client:
         client.connection.send(message)
         with pytest.raises(ConnectionClosed) as closed:
             client.receive()
@@ -238,22 +250,25 @@ def test_what_is_no_message_ends_the_connection(server: WebProcess, message: str
         assert closed.value.rcvd.code == code
 
 
-def test_whoever_says_nothing_is_let_go(server: WebProcess) -> None:
-    with opened(server.url) as client, pytest.raises(ConnectionClosed) as closed:
+def test_whoever_says_nothing_is_let_go(standing_server: WebProcess) -> None:
+    with opened(standing_server.url) as client, pytest.raises(ConnectionClosed) as closed:
         client.receive()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4408
 
 
-def test_another_protocol_is_not_spoken(server: WebProcess) -> None:
-    with opened(server.url, subprotocols=None) as client, pytest.raises(ConnectionClosed) as closed:
+def test_another_protocol_is_not_spoken(standing_server: WebProcess) -> None:
+    with opened(standing_server.url, subprotocols=None) as client, pytest.raises(ConnectionClosed) as closed:
         client.receive()
     assert closed.value.rcvd is not None
     assert closed.value.rcvd.code == 4406
 
 
-def test_pages_of_other_sites_may_not_listen(server: WebProcess) -> None:
-    with pytest.raises(InvalidStatus) as refused, opened(server.url, origin="https://attacker.example.com"):
+def test_pages_of_other_sites_may_not_listen(standing_server: WebProcess) -> None:
+    with (
+        pytest.raises(InvalidStatus) as refused,
+        opened(standing_server.url, origin="https://attacker.example.com"),
+    ):
         pass
     assert refused.value.response.status_code == 403
 
