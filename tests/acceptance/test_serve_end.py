@@ -67,8 +67,7 @@ def test_a_sender_that_waits_for_the_ledger_is_answered_before_the_end(
                 problem = problem_of(response)
                 assert (response.status_code, problem["retryable"]) == (503, True)
                 assert int(response.headers["retry-after"]) >= 1
-            # By itself, or on a busy machine by force: 0 or 1, and everybody was answered.
-            assert serve.wait(10) in (0, 1)
+            assert serve.wait(10) == 0
             assert time.monotonic() - started < END_SECONDS
             # Nobody is left in the database who would store it later.
             wait_for_appends(database_url, 0)

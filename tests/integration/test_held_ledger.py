@@ -12,18 +12,30 @@ from typing import Any
 import httpx
 import psycopg
 import pytest
+from sqlalchemy import Engine
 
-from catalog.ledger import APPEND_LOCK
+from catalog.errors import DatabaseUnavailable
+from catalog.facts import version_report
+from catalog.keys import DatasetKey
+from catalog.ledger import APPEND_LOCK, NewFact
 from catalog.settings import Settings
 from tests.support.openlineage_events import run_event
-from tests.support.spine import connect
+from tests.support.spine import T0, connect
 from tests.support.web import Web, ledger, problem_of, running_web
 from web.app import READY_SECONDS
 from web.doctor import Finding, Status, diagnose
 from web.health import MAX_COMMIT_SECONDS, MAX_HELD_SECONDS
+from web.ingest.group_commit import GroupCommit
 
 #: The database waits 5 s for the lock; the rest is the way there and back on a loaded machine.
 TOLD_SECONDS = 6.5
+
+
+#: How many wait for the append lock.
+WAITING = """
+SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND NOT granted
+    AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+"""
 
 
 @contextmanager
@@ -143,6 +155,39 @@ def test_a_queue_that_moves_is_ready_whoever_appends(database_url: str, tmp_path
                 assert web.services.group_commit.oldest_seconds == 0
 
     asyncio.run(scenario())
+
+
+def test_an_end_begins_no_commit_for_who_waited_behind_the_one_it_takes_back(
+    engine: Engine, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    take_back = GroupCommit._take_back
+
+    def unhurried(self: GroupCommit) -> None:
+        take_back(self)
+        # On a busy machine the loop comes to what is next before it hears that the statement was taken back.
+        time.sleep(0.5)
+
+    monkeypatch.setattr(GroupCommit, "_take_back", unhurried)
+
+    def fact(key: str) -> NewFact:
+        return version_report(DatasetKey("ns", "a"), actor="test", time=T0, key=key)
+
+    async def scenario() -> None:
+        commits = GroupCommit(engine, queue_bytes=1_000_000)
+        await commits.start()
+        with frozen_append(database_url):
+            senders = [asyncio.create_task(commits.append([fact("1")]))]
+            await asyncio.sleep(0.3)
+            senders.append(asyncio.create_task(commits.append([fact("2")])))
+            await asyncio.sleep(0.1)
+            await commits.stop(seconds=0.1)
+            told = await asyncio.gather(*senders, return_exceptions=True)
+            assert [type(error) for error in told] == [DatabaseUnavailable] * 2
+            with connect(database_url) as connection:
+                assert connection.execute(WAITING).fetchone() == (0,)
+
+    asyncio.run(scenario())
+    assert ledger(database_url) == []
 
 
 def test_the_doctor_says_how_to_end_who_keeps_the_ledger(database_url: str, tmp_path: Path) -> None:

@@ -30,6 +30,7 @@ MAX_GROUP_FACTS = 2_000
 STOP_SECONDS = 0.5
 #: Seconds that the database has to take back a statement.
 CANCEL_SECONDS = 0.3
+_ENDS = "the server ends; send the request again"
 
 
 @dataclass(slots=True)
@@ -66,6 +67,8 @@ class GroupCommit:
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
         self._stopping = False
+        #: Whether the end waits for no commit any more, so that none is begun.
+        self._given_up = False
         # One thread: commits are sequential by the append lock anyway.
         self._executor = ThreadPoolExecutor(max_workers=1, thread_name_prefix="ledger")
         #: Told the number of facts of each transaction that has committed.
@@ -93,6 +96,7 @@ class GroupCommit:
         if self._task is not None:
             _, pending = await asyncio.wait([self._task], timeout=seconds)
             if pending:
+                self._given_up = True
                 await asyncio.to_thread(self._take_back)
                 self._task.cancel()
                 with contextlib.suppress(asyncio.CancelledError):
@@ -107,7 +111,7 @@ class GroupCommit:
         what may have been stored is found again as a duplicate when the caller repeats it.
         """
         if self._stopping:
-            raise DatabaseUnavailable("the server ends; send the request again")
+            raise DatabaseUnavailable(_ENDS)
         size = sum(len(fact.body) for fact in facts)
         if self._waiting and self._waiting_bytes + size > self._queue_bytes:
             raise IngestQueueFull
@@ -121,7 +125,7 @@ class GroupCommit:
             raise DatabaseUnavailable("the database does not answer; send the request again later") from error
         except asyncio.CancelledError as error:
             # The server ends and waits no longer; the caller is told that it may have been stored.
-            raise DatabaseUnavailable("the server ends; send the request again") from error
+            raise DatabaseUnavailable(_ENDS) from error
 
     async def _run(self) -> None:
         try:
@@ -135,7 +139,7 @@ class GroupCommit:
                     self._wake.clear()
         finally:
             for submission in (*self._group, *self._waiting):
-                submission.refuse(DatabaseUnavailable("the server ends; send the request again"))
+                submission.refuse(DatabaseUnavailable(_ENDS))
 
     async def _settle(self, group: "list[_Submission]") -> None:
         """Commit the group in one transaction and tell its callers."""
@@ -196,6 +200,9 @@ class GroupCommit:
         with translated_errors(), self._engine.begin() as connection:
             self._committing = driver_connection(connection)
             try:
+                # Only now: what gives up looks for the connection after it has said so.
+                if self._given_up:
+                    raise DatabaseUnavailable(_ENDS)
                 return append_facts(self._committing, facts, compressed=bodies)
             except psycopg.errors.LockNotAvailable as error:
                 raise LedgerHeld from error
