@@ -13,7 +13,7 @@ from catalog.errors import NotUnderstood
 
 log = structlog.get_logger(__name__)
 
-#: The names of all tasks of `hooks.worker`; a test holds them against the application.
+#: The names of all tasks of `hooks.job_app`; a test holds them against the application.
 TASKS = frozenset(
     {
         "headwater.launch",

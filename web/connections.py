@@ -14,7 +14,7 @@ from catalog.errors import ConfigurationError, DatabaseUnavailable
 from catalog.pooling import refuse_shared_sessions
 from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings
-from hooks.worker import JOB_POOL
+from hooks.job_app import JOB_POOL
 from web.bootstrap import conninfo, direct_url, through_pooler
 from web.vitals import connect_briefly
 

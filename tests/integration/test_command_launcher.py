@@ -2,14 +2,18 @@
 
 import asyncio
 import json
+import os
+import signal
 import sys
 import time
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from signal import SIGHUP, SIGINT, SIGQUIT
 
 import pytest
 
-from hooks.launchers.command import CommandLauncher
+from hooks.launchers.command import CommandLauncher, do_not_bequeath_ignored_signals
 from hooks.launchers.port import Attempt, Exited, NotStarted, Outcome, Running, SecretReference, Started
 from tests.support.attempts import eventually, make_attempt, make_launcher
 
@@ -206,7 +210,19 @@ def test_the_command_leads_no_terminal_and_reads_nothing(launcher: CommandLaunch
     assert output_of(launcher, attempt) == "True True\n"
 
 
+@pytest.fixture
+def ignoring() -> Iterator[None]:
+    """This process ignores signals, as one does that a script started with `nohup` or `&`."""
+    before = {number: signal.signal(number, signal.SIG_IGN) for number in (SIGHUP, SIGINT, SIGQUIT)}
+    yield
+    for number, handler in before.items():
+        signal.signal(number, handler)
+
+
+@pytest.mark.usefixtures("ignoring")
 def test_signals_have_their_default_effect_in_the_command(launcher: CommandLauncher) -> None:
+    do_not_bequeath_ignored_signals()
+    os.kill(os.getpid(), SIGHUP)  # ignored still
     program = (
         "import signal; names = ('INT', 'QUIT', 'TERM', 'HUP', 'USR1');"
         "print([signal.getsignal(signal.Signals['SIG' + name]) in"

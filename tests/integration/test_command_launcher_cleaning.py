@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 
 from catalog.facts import Outcome, attempt_ended
 from catalog.settings import Settings
-from hooks import worker
+from hooks import upkeep
 from hooks.launchers.command import CommandLauncher, boot_identity
 from hooks.launchers.port import NotStarted, Running
 from hooks.launching import LaunchContext, remove_outputs
@@ -104,7 +104,7 @@ def test_output_is_removed_once_the_ledger_knows_the_end(
 def test_a_worker_removes_outputs_by_itself(
     database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(worker, "FIRST_OUTPUT_SWEEP_SECONDS", 0.0)
+    monkeypatch.setattr(upkeep, "FIRST_OUTPUT_SWEEP_SECONDS", 0.0)
     parts = worker_parts(Settings(data_dir=tmp_path), database_url)
     attempt = make_attempt("true")
     launcher = make_launcher(tmp_path / "runs", tmp_path)
@@ -119,7 +119,7 @@ def test_a_worker_removes_outputs_by_itself(
     launch = dataclasses.replace(parts.launch, now=lambda: now + timedelta(days=31))
 
     async def sweep() -> None:
-        sweeping = asyncio.create_task(worker._remove_outputs(dataclasses.replace(parts, launch=launch)))
+        sweeping = asyncio.create_task(upkeep._remove_outputs(launch, parts.run_output_days))
         await asyncio.to_thread(eventually, lambda: not list((tmp_path / "runs").iterdir()))
         sweeping.cancel()
         await asyncio.gather(sweeping, return_exceptions=True)

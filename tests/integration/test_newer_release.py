@@ -27,9 +27,9 @@ from catalog.schema import Schema, Standing, read_schema
 from catalog.settings import Settings
 from graph.following import GraphLog
 from graph.postgresql.maintenance import PostgresqlGraphMaintenance
+from hooks.job_app import job_app
 from hooks.state_follower import STATE_FOLLOWER_LOCK
 from hooks.tasks import LEFT_SECONDS, TASKS
-from hooks.worker import job_app
 from tests.support.command_line import CommandLine, clean_environment
 from tests.support.history import History, documents, history, plain, report
 from tests.support.newer_release import REVISION, contract, expand, newer_fact, newer_follower

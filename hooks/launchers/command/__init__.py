@@ -2,5 +2,6 @@
 
 from hooks.launchers.command.host import boot_identity, host_identity
 from hooks.launchers.command.launcher import CommandLauncher
+from hooks.launchers.command.shim import do_not_bequeath_ignored_signals
 
-__all__ = ["CommandLauncher", "boot_identity", "host_identity"]
+__all__ = ["CommandLauncher", "boot_identity", "do_not_bequeath_ignored_signals", "host_identity"]

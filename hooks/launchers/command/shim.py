@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -15,6 +16,19 @@ from hooks.launchers.command.program import CANNOT_EXECUTE, Program
 _SHELL = "/bin/sh"
 #: Bytes that the shim's `dd` reads at once; it ends after as many reads as could fill the head.
 _BLOCK = 512
+#: Signals that the shim traps.
+_SIGNALS = (signal.SIGHUP, signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGUSR1, signal.SIGUSR2)
+
+
+def do_not_bequeath_ignored_signals() -> None:
+    """Let signals that this process ignores since its start, by `nohup` or `&`, have their effect in commands.
+
+    It goes on ignoring them. Only the main thread may call this.
+    """
+    # A shell cannot trap what it was started to ignore, nor give it back its default; handlers are not inherited.
+    for number in _SIGNALS:
+        if signal.getsignal(number) is signal.SIG_IGN:
+            signal.signal(number, lambda *_: None)
 
 
 class Shim:
