@@ -238,7 +238,7 @@ def test_a_question_that_takes_too_long_ends_with_a_code_and_leaves_nothing_behi
         # The connection serves again.
         assert await ask.data("{ datasets { totalCount } }") == {"datasets": {"totalCount": 1}}
 
-    asked(database_url, tmp_path, story, query_timeout_seconds=0.5)
+    asked(database_url, tmp_path, story, query_timeout_seconds=1.5)
 
 
 def test_a_database_that_is_away_is_said_so_and_found_again(

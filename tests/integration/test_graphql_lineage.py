@@ -172,7 +172,7 @@ def test_lineage_can_wait_for_the_graph_and_not_only_for_the_state(database_url:
         heard(database_url, [])
         assert (await ask.data(late))["lineage"]["nodeIds"][1] == "job:ns:j0"
 
-    asked(database_url, tmp_path, story, query_timeout_seconds=0.5)
+    asked(database_url, tmp_path, story, query_timeout_seconds=1.5)
 
 
 def test_a_dataset_in_a_document_alone_is_no_node(database_url: str, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
 from catalog.archive.reading import open_archive
 from catalog.archive.writing import snapshot, write_archive
@@ -28,10 +28,11 @@ from hooks.retention.horizon import horizon
 from hooks.retention.rounds import run_rounds
 from hooks.retention.standing import read_standing
 from tests.services.postgresql import drop_database, fresh_database
-from tests.support.history import History, history, plain, report
-from tests.support.retention import events, everything, faults, instant_behind, retained, verified
+from tests.support.history import History, plain, report
+from tests.support.retention import events, everything, instant_behind, retained
 from tests.support.simulation import CrashingConnection, SimulatedCrash
 from tests.support.spine import append, connect, fact_of_event, follow, parked, run_event, state_follower
+from tests.support.verification import faults, verified
 from web.restoring import restore
 from web.verification import verify
 
@@ -39,30 +40,10 @@ from web.verification import verify
 ADDED = ("events_removed", "command_result")
 
 
-@pytest.fixture(scope="module")
-def lived_template(cluster_url: str, template_database: str) -> Iterator[str]:
-    """The name of a database in which an installation has lived."""
-    url = fresh_database(cluster_url, template_database)
-    engine = create_database_engine(url, pool_size=2, application_name="headwater-test")
-    with history(url, engine):
-        pass
-    engine.dispose()
-    yield str(make_url(url).database)
-    drop_database(url)
-
-
 @pytest.fixture
-def database_url(cluster_url: str, lived_template: str) -> Iterator[str]:
-    """A copy of that database for each test."""
-    url = fresh_database(cluster_url, lived_template)
-    yield url
-    drop_database(url)
-
-
-@pytest.fixture
-def lived(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database_url) as connection:
-        yield connection
+def database_url(lived_database: str) -> str:
+    """A database in which an installation has lived."""
+    return lived_database
 
 
 def contents(connection: psycopg.Connection[Any]) -> dict[str, Any]:

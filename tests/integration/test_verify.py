@@ -1,65 +1,32 @@
 """`verify` finds nothing in what has lived, and each kind of fault that is planted there."""
 
 import uuid
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
 from psycopg import sql
-from sqlalchemy import Engine, make_url
+from sqlalchemy import Engine
 
-from catalog.database import create_database_engine
 from catalog.errors import InvalidInput
 from catalog.facts import Outcome, attempt_claimed, attempt_ended, attempt_started
 from catalog.ledger import compress
 from catalog.queries import load_queries
 from catalog.tables import TABLES, TableRole, tables_of
-from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from hooks.verifying.queries import QUERIES
-from tests.services.postgresql import drop_database, fresh_database
 from tests.support import history as history_module
-from tests.support.history import history
-from tests.support.spine import T0, append, connect
-from web.verification import CHECKS, Verified, verify
+from tests.support.spine import T0, append
+from tests.support.verification import faults, verified
+from web.verification import CHECKS
 
 PLANTED = load_queries(Path(history_module.__file__).with_name("planted_faults.sql"))
 
 
-@pytest.fixture(scope="module")
-def lived_template(cluster_url: str, template_database: str) -> Iterator[str]:
-    """The name of a database in which an installation has lived."""
-    url = fresh_database(cluster_url, template_database)
-    engine = create_database_engine(url, pool_size=2, application_name="headwater-test")
-    with history(url, engine):
-        pass
-    engine.dispose()
-    yield str(make_url(url).database)
-    drop_database(url)
-
-
 @pytest.fixture
-def database_url(cluster_url: str, lived_template: str) -> Iterator[str]:
-    """A copy of that database for each test."""
-    url = fresh_database(cluster_url, lived_template)
-    yield url
-    drop_database(url)
-
-
-@pytest.fixture
-def lived(database_url: str) -> Iterator[psycopg.Connection[Any]]:
-    with connect(database_url) as connection:
-        yield connection
-
-
-def verified(engine: Engine, *only: str) -> Verified:
-    url = engine.url.set(drivername="postgresql").render_as_string(hide_password=False)
-    return verify(url, PostgresqlGraphMaintenance(engine), only=only)
-
-
-def wrong(engine: Engine, *only: str) -> dict[str, list[str]]:
-    return {found.check: found.told for found in verified(engine, *only).findings if found.wrong}
+def database_url(lived_database: str) -> str:
+    """A database in which an installation has lived."""
+    return lived_database
 
 
 def test_what_has_lived_holds(lived: psycopg.Connection[Any], engine: Engine) -> None:
@@ -147,7 +114,7 @@ def test_each_fault_that_can_be_planted_has_its_check() -> None:
 def test_each_kind_of_fault_is_found(lived: psycopg.Connection[Any], engine: Engine, fault: str) -> None:
     check, told = FAULTS[fault]
     assert lived.execute(PLANTED[fault]).rowcount > 0
-    found = wrong(engine, check)
+    found = faults(engine, check)
     assert any(told in text for text in found[check]), found
 
 
@@ -157,7 +124,7 @@ def test_a_start_told_twice_is_found(lived: psycopg.Connection[Any], engine: Eng
     ).fetchone() or (uuid.UUID(int=0), 0)
     again = attempt_started(run, attempt, host="host", pid=None, at=T0)
     append(lived, [type(again)(again.kind, b"another digest 1", again.actor, again.body, run_id=run)])
-    (told,) = wrong(engine, "attempts.starts")["attempts.starts"]
+    (told,) = faults(engine, "attempts.starts")["attempts.starts"]
     assert told.startswith(f"attempt {attempt} of run {run}: fact")
     assert told.endswith("tells of attempt.started a second time")
 
@@ -178,7 +145,7 @@ def test_an_outcome_that_was_forgotten_is_found_by_following_again(
         "UPDATE follower SET position = %s, processed = processed + 2 WHERE name = 'state'",
         (places[-1].position,),
     )
-    found = wrong(engine, "followers", "state")
+    found = faults(engine, "followers", "state")
     assert list(found) == ["state"]
     assert any(text.startswith(f"pipeline_run {run}: different in") for text in found["state"])
 
@@ -187,7 +154,7 @@ def test_a_fact_that_cannot_be_applied_again_is_found(lived: psycopg.Connection[
     lived.execute("UPDATE fact SET body = %s WHERE position = 1", (compress(b"[]"),))
     assert any(
         "fact 1 (documents.apply) was applied and cannot be again" in told
-        for told in wrong(engine, "state")["state"]
+        for told in faults(engine, "state")["state"]
     )
 
 

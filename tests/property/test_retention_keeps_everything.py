@@ -20,8 +20,9 @@ from hooks.replay.checkpoint import Checkpoint, newest_checkpoint
 from hooks.retention.rounds import make_checkpoint
 from tests.services.postgresql import drop_database, fresh_database
 from tests.support.history import documents, plain, report
-from tests.support.retention import events, everything, faults, retained
+from tests.support.retention import events, everything, retained
 from tests.support.spine import T0, append, connect, fact_of_event, follow, run_event
+from tests.support.verification import faults
 
 RUNS = [uuid.UUID(int=number) for number in range(1, 5)]
 NAMES = ["a", "b", "raw"]

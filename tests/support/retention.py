@@ -4,13 +4,10 @@ import datetime as dt
 from typing import Any
 
 import psycopg
-from sqlalchemy import Engine
 
-from graph.postgresql.maintenance import PostgresqlGraphMaintenance
 from hooks.retention.rounds import MOST_POSITIONS, Rounds, run_rounds
 from tests.support.graphql import keeping_up
 from tests.support.history import plain
-from web.verification import Verified, verify
 
 
 def instant_behind(connection: psycopg.Connection[Any], position: int) -> dt.datetime:
@@ -35,17 +32,6 @@ def retained(url: str, received_before: dt.datetime, *, most_positions: int = MO
     """Run rounds on the database of the SQLAlchemy URL while followers keep up."""
     with keeping_up(url):
         return run_rounds(plain(url), received_before, actor="test", most_positions=most_positions)
-
-
-def faults(engine: Engine, *only: str) -> dict[str, list[str]]:
-    """What `verify` finds wrong, by check."""
-    return {found.check: found.told for found in verified(engine, *only).findings if found.wrong}
-
-
-def verified(engine: Engine, *only: str) -> Verified:
-    """What `verify` finds."""
-    url = engine.url.render_as_string(hide_password=False)
-    return verify(plain(url), PostgresqlGraphMaintenance(engine), only=only)
 
 
 def events(connection: psycopg.Connection[Any]) -> dict[int, bool]:
