@@ -47,8 +47,9 @@ history:
 	  || GIT_TERMINAL_PROMPT=0 git -c http.lowSpeedLimit=1000 -c http.lowSpeedTime=20 fetch --quiet --unshallow --tags \
 	  || echo "the history of this shallow clone cannot be fetched: tests of the release before are deselected"
 
+# Three processes on two processors: a quarter of the time of each is spent waiting.
 pytest: install demo-environment history
-	$(BIN)/pytest -n 2 $(ARGS)
+	$(BIN)/pytest -n 3 $(ARGS)
 
 # What `make test` fuzzes for seconds, for as long as one likes: TIMES as much, from another SEED each time.
 TIMES ?= 20
