@@ -135,5 +135,5 @@ def name_based_uuid(*parts: str) -> uuid.UUID:
 @functools.lru_cache(maxsize=65_536)
 def digest_uuid(*parts: str) -> uuid.UUID:
     """Return 128 bits of digest of the parts as a key for rows, several times cheaper than a UUIDv5."""
-    text = "".join(f"{len(part)}:{part}" for part in parts)
+    text = "".join([f"{len(part)}:{part}" for part in parts])
     return uuid.UUID(bytes=blake2b(text.encode(), digest_size=16).digest())

@@ -99,8 +99,8 @@ def encode_observed(observed: Observed) -> tuple[str, bytes]:
         case JobObserved(key):
             return "job", orjson.dumps([key.namespace, key.name])
         case ShapeObserved(job, at, tiebreak, shape):
-            body = [job.namespace, job.name, at, tiebreak, None if shape is None else shape.to_json()]
-            return "shape", orjson.dumps(body)
+            encoded = None if shape is None else orjson.Fragment(shape.encoded)
+            return "shape", orjson.dumps([job.namespace, job.name, at, tiebreak, encoded])
         case ParentObserved(job, parent, since):
             return "parent", orjson.dumps([job.namespace, job.name, parent.namespace, parent.name, since])
         case AliasObserved(dataset, alias, type_, since):

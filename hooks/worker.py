@@ -22,6 +22,7 @@ import psycopg
 import structlog
 from sqlalchemy import Engine
 
+from catalog.collecting import spare_collections
 from catalog.errors import HeadwaterError
 from catalog.follower import Follower, run_follower
 from hooks import launching
@@ -137,6 +138,7 @@ async def _run(parts: WorkerParts, ready: Callable[[], None], last: threading.Ti
     if parts.event_days is not None:
         arguments = (parts.conninfo, parts.event_days, stop)
         threads.append(threading.Thread(target=retain, args=arguments, name="retention", daemon=True))
+    spare_collections()
     for thread in threads:
         thread.start()
     ready()

@@ -1,6 +1,5 @@
 """The web process: a bound socket, the event loop, and an end within five seconds, in order where that can be."""
 
-import gc
 import os
 import resource
 import signal
@@ -14,6 +13,7 @@ import psutil
 import structlog
 import uvicorn
 
+from catalog.collecting import spare_collections
 from catalog.errors import ConfigurationError
 from catalog.settings import Settings
 from web.access.boundary import resolve
@@ -35,8 +35,6 @@ GRACE_SECONDS = 2
 LAST_SECONDS = 4.0
 #: Seconds that an idle connection is kept; longer than the pools of usual clients keep theirs.
 KEEP_ALIVE_SECONDS = 75
-#: New objects after which those among them that hold each other in a circle are looked for.
-YOUNG_OBJECTS = 20_000
 
 
 def bind(settings: Settings) -> socket.socket:
@@ -102,7 +100,7 @@ class _Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await super().startup(sockets)
         if self.started:
-            _spare_collections()
+            spare_collections()
             self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -129,17 +127,6 @@ def _connections_allowed() -> int:
     if soft == resource.RLIM_INFINITY:
         return MAX_CONNECTIONS
     return max(1, min(MAX_CONNECTIONS, (soft - OTHER_FILES) // 2))
-
-
-def _spare_collections() -> None:
-    """Let the collector of cycles pass over what the imports left, and come less often.
-
-    An answer of thousands of objects sets off dozens of collections, each of which would go through all that lives:
-    that was a third of its time.
-    """
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(YOUNG_OBJECTS, 20, 50)
 
 
 def _end_by_force() -> None:

@@ -2,7 +2,7 @@
 
 ColumnLineage.of(fields, dataset)    from sources in any order, also named twice
 lineage.merge(other)                 both together: commutative, associative, idempotent
-lineage.to_json() / ColumnLineage.from_json(value)
+lineage.encoded / ColumnLineage.from_json(value)       JSON, and what was made of it again
 lineage.digest                       equal for equal lineage, in every release that writes the same form
 """
 
@@ -75,8 +75,12 @@ class ColumnLineage:
         found = {source.dataset for _, sources in self.fields for source in sources}
         return frozenset(found.union(source.dataset for source in self.dataset))
 
-    def to_json(self) -> list[Any]:
-        """Return the lineage as JSON values; datasets and transformations, which repeat, stand in their own lists."""
+    @cached_property
+    def encoded(self) -> bytes:
+        """The lineage as JSON; datasets and transformations, which repeat, stand in their own lists.
+
+        It is stored in several places, and the digest is that of it, so it is made once.
+        """
         everything = [source for _, sources in self.fields for source in sources]
         everything += self.dataset
         datasets = sorted({source.dataset for source in everything})
@@ -94,23 +98,30 @@ class ColumnLineage:
                 for source in sources
             ]
 
-        return [
+        value = [
             [list(key) for key in datasets],
             [list(found) for found in transformations],
             [[name, packed(sources)] for name, sources in self.fields],
             packed(self.dataset),
         ]
+        return orjson.dumps(value)
 
     @classmethod
     def from_json(cls, value: list[Any]) -> "ColumnLineage":
-        """Return the lineage that `to_json` wrote."""
+        """Return the lineage of which `encoded` is the JSON of this value."""
         datasets = [DatasetKey(*key) for key in value[0]]
         transformations = [Transformation(*found) for found in value[1]]
 
         def unpacked(sources: Iterable[list[Any]]) -> tuple[ColumnSource, ...]:
             return tuple(
-                ColumnSource(datasets[dataset], field, tuple(transformations[index] for index in found))
-                for dataset, field, *found in sources
+                [
+                    ColumnSource(
+                        datasets[dataset],
+                        field,
+                        tuple([transformations[index] for index in found]) if found else (),
+                    )
+                    for dataset, field, *found in sources
+                ]
             )
 
         return cls(tuple((name, unpacked(sources)) for name, sources in value[2]), unpacked(value[3]))
@@ -118,7 +129,7 @@ class ColumnLineage:
     @cached_property
     def digest(self) -> str:
         """The identity of what is said, as 32 hex digits."""
-        return hashlib.blake2b(orjson.dumps(self.to_json()), digest_size=16).hexdigest()
+        return hashlib.blake2b(self.encoded, digest_size=16).hexdigest()
 
 
 def _sorted(sources: Iterable[ColumnSource]) -> tuple[ColumnSource, ...]:

@@ -13,7 +13,8 @@ change it. That such a change makes no version is another matter (`DatasetRefere
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Any, assert_never
 
 import orjson
@@ -39,7 +40,7 @@ class Flow:
     job_inputs: tuple[JobKey, ...] = ()
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Shape:
     """What a job reads and writes, sorted; `flows` is `None` where every input is taken to feed every output.
 
@@ -54,9 +55,10 @@ class Shape:
     job_inputs: tuple[JobKey, ...] = ()
     job_outputs: tuple[JobKey, ...] = ()
     columns: tuple[tuple[DatasetKey, ColumnLineage], ...] = ()
-    hash: bytes = field(init=False)
 
-    def __post_init__(self) -> None:
+    @cached_property
+    def hash(self) -> bytes:
+        """The identity of what is said, 16 bytes."""
         flows = self.flows and [
             [
                 [list(key) for key in keys]
@@ -69,10 +71,11 @@ class Shape:
         if self.columns:
             # Only where there are any, so that all other shapes keep the hashes that they had without columns.
             form.append([[*key, lineage.digest] for key, lineage in self.columns])
-        object.__setattr__(self, "hash", hashlib.blake2b(orjson.dumps(form), digest_size=16).digest())
+        return hashlib.blake2b(orjson.dumps(form), digest_size=16).digest()
 
-    def to_json(self) -> list[Any]:
-        """Return the shape as JSON values; `from_json` reads them."""
+    @cached_property
+    def encoded(self) -> bytes:
+        """The shape as JSON, made once; `from_json` takes what it says."""
         flows = self.flows and [
             [
                 [list(key) for key in keys]
@@ -84,14 +87,17 @@ class Shape:
             [list(key) for key in found]
             for found in (self.inputs, self.outputs, self.job_inputs, self.job_outputs)
         ]
-        columns = [[*key, lineage.to_json()] for key, lineage in self.columns]
-        return [*keys, flows, columns] if columns else [*keys, flows]
+        columns = [[*key, orjson.Fragment(lineage.encoded)] for key, lineage in self.columns]
+        return orjson.dumps([*keys, flows, columns] if columns else [*keys, flows])
 
     @classmethod
     def from_json(cls, value: list[Any]) -> "Shape":
-        """Return the shape that `to_json` wrote; a shape without columns is the list that it was before columns."""
+        """Return the shape of which `encoded` is the JSON of this value.
+
+        A shape without columns is the list that it was before columns.
+        """
         inputs, outputs, job_inputs, job_outputs, flows, *rest = value
-        return cls(
+        shape = cls(
             inputs=tuple(DatasetKey(*key) for key in inputs),
             outputs=tuple(DatasetKey(*key) for key in outputs),
             flows=None
@@ -113,6 +119,9 @@ class Shape:
                 for namespace, name, lineage in columns
             ),
         )
+        # Of what was just read it is the same again, and much cheaper than of the shape.
+        vars(shape)["encoded"] = orjson.dumps(value)
+        return shape
 
 
 #: Gives the lineage of columns with a digest.

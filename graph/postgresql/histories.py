@@ -113,8 +113,8 @@ class JobHistories:
         self._save_points(changed)
         stated = {id_: history.stated(windows[id_]) for id_, history in changed.items()}
         # A stored shape that holds again may name what this batch does not.
-        ends = {vertex for edges in stated.values() for edge in edges for vertex in edge[1:3]}
-        self._nodes.ensure(vertex.node for vertex in ends)
+        again = [stated[id_] for id_, history in changed.items() if history.stored]
+        self._nodes.ensure(vertex.node for edges in again for edge in edges for vertex in edge[1:3])
         stale: list[str] = []
         rows: list[EdgeRow] = []
         for id_, history in changed.items():
@@ -158,7 +158,7 @@ class JobHistories:
 
     def _save_points(self, changed: Mapping[int, _JobHistory]) -> None:
         points = [
-            (id_, at, tiebreak, sequence, None if shape is None else orjson.dumps(shape.to_json()))
+            (id_, at, tiebreak, sequence, None if shape is None else shape.encoded)
             for id_, history in changed.items()
             for (at, tiebreak), (sequence, shape) in history.new.items()
         ]
@@ -172,13 +172,17 @@ class JobHistories:
     ) -> tuple[list[str], list[EdgeRow]]:
         inside = {self._edge_key(edge): spans for edge, spans in stated.items()}
         stale: list[str] = []
-        rows: list[EdgeRow] = []
-        for key in inside.keys() | history.edges.keys():
-            stored = {edge.span: edge.ctid for edge in history.edges.get(key, ())}
+        rows = [
+            EdgeRow(id_, *key[:3], *span, key.type)
+            for key, spans in inside.items()
+            if key not in history.edges
+            for span in (spans if len(spans) == 1 else coalesce(spans))
+        ]
+        for key, edges in history.edges.items():
+            stored = {edge.span: edge.ctid for edge in edges}
             wanted = coalesce([*outside(list(stored), window), *inside.get(key, ())])
             stale += [ctid for span, ctid in stored.items() if span not in wanted]
-            ends = (key.kind, key.origin, key.destination)
-            rows += [EdgeRow(id_, *ends, *span, key.type) for span in wanted if span not in stored]
+            rows += [EdgeRow(id_, *key[:3], *span, key.type) for span in wanted if span not in stored]
         return stale, rows
 
     def _edge_key(self, edge: ShapeEdge) -> _EdgeKey:

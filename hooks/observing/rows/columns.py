@@ -46,6 +46,6 @@ class ColumnLineages:
                 QUERIES["save_columns"],
                 {
                     "digests": list(self._new),
-                    "bodies": [orjson.dumps(lineage.to_json()) for lineage in self._new.values()],
+                    "bodies": [lineage.encoded for lineage in self._new.values()],
                 },
             )

@@ -87,7 +87,7 @@ class Shapes:
                 QUERIES["save_shapes"],
                 {
                     "hashes": list(self._new),
-                    "bodies": [orjson.dumps(shape.to_json()) for shape in self._new.values()],
+                    "bodies": [shape.encoded for shape in self._new.values()],
                 },
             )
             self._new.clear()
