@@ -7,11 +7,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from catalog.documents.credentials import credential_warnings
+from catalog.documents.credentials import credentials_of
 from catalog.documents.document import Document
-from catalog.documents.kinds import model_of
+from catalog.documents.faults import pointer
+from catalog.documents.kinds import AnyDocument, model_of
 from catalog.documents.pipeline import Pipeline
-from catalog.documents.webhook import Webhook
 from catalog.errors import CausalLoop, Conflict, HeadwaterError, InvalidDocument
 from catalog.keys import DatasetKey
 from policies.loops import PipelineEdges, describe_loop, find_loop
@@ -123,10 +123,8 @@ def _plan_document(
     stored = circumstances.stored.get((document.kind, document.name), StoredDocument())
     unchanged = stored.document is not None and stored.document.digest == document.digest
     edges: PipelineEdges | None = None
-    warnings: list[PipelineWarning] = []
     model = model_of(document)
-    if isinstance(model, Pipeline | Webhook):
-        warnings += _credential_warnings(model)
+    warnings = _credential_warnings(model)
     if isinstance(model, Pipeline):
         edges = PipelineEdges.of(document.name, model)
         seen = circumstances.seen.get(edges.name, SeenUses())
@@ -156,10 +154,11 @@ def _conflict(document: Document, stored: StoredDocument, expected: Mapping[str,
     return Conflict(f"{reference}: expected version {wanted} to be current, found {stored.version}")
 
 
-def _credential_warnings(document: Pipeline | Webhook) -> list[PipelineWarning]:
+def _credential_warnings(document: AnyDocument) -> list[PipelineWarning]:
+    # Also of those that are certain: an older release let them in.
     return [
-        PipelineWarning(CREDENTIAL_WRITTEN_OUT, f"{found.pointer}: {found.message}")
-        for found in credential_warnings(document)
+        PipelineWarning(CREDENTIAL_WRITTEN_OUT, f"{pointer(found.path)}: {found.message}")
+        for found in credentials_of(document)
     ]
 
 

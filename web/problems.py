@@ -15,6 +15,8 @@ from catalog.errors import HeadwaterError, InvalidInput
 log = structlog.get_logger(__name__)
 
 RETRY_AFTER_SECONDS = 1
+#: Beginning of every `type`.
+PROBLEMS = "https://headwater.example/problems/"
 #: Methods that routes may have.
 _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
@@ -22,7 +24,7 @@ _METHODS = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 def problem_members(error: HeadwaterError) -> dict[str, Any]:
     """Return the members of the problem document for the error; values are JSON."""
     return {
-        "type": f"https://headwater.example/problems/{error.code}",
+        "type": f"{PROBLEMS}{error.code}",
         "title": (type(error).__doc__ or "").strip().split("\n", 1)[0],
         "status": error.status,
         "detail": error.message,
@@ -47,7 +49,14 @@ def problem(error: HeadwaterError) -> Response:
 
 def plain_problem(status: int, code: str, detail: str) -> Response:
     """Return a problem that no error class stands for, such as an unknown route."""
-    body = {"type": "about:blank", "title": detail, "status": status, "detail": detail, "code": code}
+    body = {
+        "type": f"{PROBLEMS}{code}",
+        "title": detail,
+        "status": status,
+        "detail": detail,
+        "code": code,
+        "retryable": False,
+    }
     return Response(orjson.dumps(body), status_code=status, media_type="application/problem+json")
 
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 from catalog.documents.document import Document
 from catalog.documents.faults import Fault, invalid_document
-from catalog.documents.kinds import parse_document
 from catalog.documents.raw import MAX_BYTES
 from catalog.documents.reading import read
+from catalog.documents.receiving import receive_document
 from catalog.errors import InvalidDocument
 
 SUFFIXES = frozenset({".yaml", ".yml", ".json"})
@@ -40,7 +40,7 @@ def _parsed(text: bytes | str, source: str) -> Iterator[Document]:
     found = False
     for raw in read(text, source):
         found = True
-        document = parse_document(raw.value, source, raw.place)
+        document = receive_document(raw.value, source, raw.place)
         place = raw.place(())
         yield document if place is None else replace(document, source=f"{source}:{place.line}")
     if not found:

@@ -15,7 +15,7 @@ class OutboundRequest:
     """One request. `origin_headers` (credentials among them) are sent to the origin of `url` and to no other.
 
     `nearest` bounds how near the server may be; it is given where the URL came from an answer. With `own_origin_only`
-    no redirect is followed to another origin: for a body that holds a password.
+    no redirect is followed to another origin: for a body that only that server may see.
     """
 
     method: str

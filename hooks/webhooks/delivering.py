@@ -139,7 +139,12 @@ async def send(context: DeliveryContext, spec: WebhookSpec, message: Message) ->
         return Blocked(error.message)
     headers = signed_headers(message.name, int(context.now().timestamp()), message.payload, keys)
     request = OutboundRequest(
-        "POST", spec.url, {"content-type": "application/json", **headers}, body=message.payload
+        "POST",
+        spec.url,
+        {"content-type": "application/json", **headers},
+        body=message.payload,
+        # Who is told is who the document names: a receiver that can be made to redirect tells nobody else.
+        own_origin_only=True,
     )
     seconds = spec.timeout.total_seconds()
     return await context.client.send(request, Bounds(min(CONNECT_SECONDS, seconds), seconds, ANSWER_BYTES))

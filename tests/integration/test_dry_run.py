@@ -37,7 +37,7 @@ def some_pipeline(chance: random.Random) -> dict[str, Any]:
     if chance.random() < 0.5:
         spec["job"] = {"namespace": "ns", "name": "model"}
     if chance.random() < 0.3:
-        spec["launch"] = {"command": {"argv": ["load", "--api-key=hunter2"]}}
+        spec["launch"] = {"command": {"argv": ["load", "--api-key-name=hunter2"]}}
     return pipeline_body(chance.choice(NAMES), chance.choice(DATASETS), **spec)
 
 

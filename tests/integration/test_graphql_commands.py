@@ -60,10 +60,30 @@ def test_documents_are_created_updated_and_left_as_they_are(database_url: str, t
         asked(database_url, tmp_path, story)
 
 
-def test_a_credential_that_is_written_out_is_a_warning_that_does_not_show_it(
+def test_a_credential_that_is_written_out_is_refused_and_stored_nowhere(
     database_url: str, tmp_path: Path
 ) -> None:
-    launch = {"command": {"argv": ["load", "--api-key=hunter2"], "environment": {"DB_PASSWORD": "hunter2"}}}
+    launch = {"command": {"argv": ["load"], "environment": {"DB_PASSWORD": "hunter2"}}}
+
+    async def story(ask: Asking) -> None:
+        for dry_run in (True, False):
+            variables = {"documents": [pipeline_body("p", "raw", launch=launch)], "dryRun": dry_run}
+            response = await ask.response(APPLY, variables, headers=ask.web.local)
+            (error,) = response.json()["errors"]
+            assert error["extensions"]["code"] == "invalid-document"
+            assert "DB_PASSWORD is a credential: name a secret instead" in error["message"]
+            assert "hunter2" not in response.text
+
+    asked(database_url, tmp_path, story)
+    assert ledger(database_url) == []
+
+
+def test_what_looks_like_a_credential_is_a_warning_that_does_not_show_it(
+    database_url: str, tmp_path: Path
+) -> None:
+    launch = {
+        "command": {"argv": ["load", "--api-key-name=hunter2"], "environment": {"PASSWORD_FILE": "hunter2"}}
+    }
     question = APPLY.replace("warnings { code dataset }", "warnings { code message dataset }")
 
     async def story(ask: Asking) -> None:
@@ -73,7 +93,7 @@ def test_a_credential_that_is_written_out_is_a_warning_that_does_not_show_it(
             messages = [warning.pop("message") for warning in change["warnings"]]
             assert change["warnings"] == [{"code": "credential-written-out", "dataset": None}] * 2
             assert [message.split(":", 1)[0] for message in messages] == [
-                "/spec/launch/command/environment/DB_PASSWORD",
+                "/spec/launch/command/environment/PASSWORD_FILE",
                 "/spec/launch/command/argv/1",
             ]
             assert "hunter2" not in "".join(messages)

@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 
 import catalog.follower
 from catalog.archive.writing import snapshot, write_archive
-from catalog.documents.loading import parse_document
+from catalog.documents.kinds import parse_document
 from catalog.errors import NotUnderstood, SchemaTooNew
 from catalog.facts import FactKind, command, natural_digest
 from catalog.follower import Follower, run_follower

@@ -6,10 +6,11 @@ from typing import Any
 import psycopg
 
 from catalog.openlineage.limits import MAX_NAME_BYTES
+from catalog.search.index import take_changes
 from catalog.search.words import MOST_CHARACTERS, words_of
 from tests.support.graphql import Asking, asked, completed, heard
 from tests.support.spine import connect
-from web.search.search import MOST_TEXT
+from web.search.search import FUZZY_BELOW, MOST_TEXT
 
 SEARCH = """
 query($text: String!, $filters: SearchFilter, $first: Int! = 100, $after: String) {
@@ -17,7 +18,7 @@ query($text: String!, $filters: SearchFilter, $first: Int! = 100, $after: String
     nodes { id kind namespace name match dataset { id } job { id } }
     edges { cursor node { id } }
     pageInfo { hasNextPage endCursor }
-    totalCount complete position
+    totalCount complete reason position
   }
 }
 """
@@ -108,6 +109,22 @@ def test_pages_hold_every_hit_once(database_url: str, tmp_path: Path) -> None:
             after = page["pageInfo"]["endCursor"]
         assert [len(page) for page in pages] == [7, 7, 7, 2]
         assert [each for page in pages for each in page] == ids
+
+    asked(database_url, tmp_path, story)
+
+
+def test_a_list_without_typing_errors_says_so(database_url: str, tmp_path: Path) -> None:
+    names = [f"orders_{number}" for number in range(FUZZY_BELOW - 1)]
+    heard(database_url, completed("many", outputs=[*names, "ordersx", "the_ordes"]))
+    with connect(database_url) as connection:
+        while take_changes(connection):
+            pass
+
+    async def story(asking: Asking) -> None:
+        many = (await asking.data(SEARCH, {"text": "orders", "first": 200}))["search"]
+        assert (many["totalCount"], many["complete"], many["reason"]) == (FUZZY_BELOW, False, "NOT_SOUGHT")
+        few = (await asking.data(SEARCH, {"text": "ordersx", "first": 200}))["search"]
+        assert (few["complete"], few["reason"]) == (True, None)
 
     asked(database_url, tmp_path, story)
 

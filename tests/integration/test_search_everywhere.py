@@ -29,7 +29,7 @@ SEARCH = """
 query($text: String!, $filters: SearchFilter) {
   search(text: $text, filters: $filters, first: 100) {
     nodes { id kind match foundIn { field text column match } dataset { id } job { id } pipeline { name } }
-    totalCount complete
+    totalCount complete reason
   }
 }
 """
@@ -303,6 +303,7 @@ def test_what_an_older_release_wrote_is_brought_in_and_missed_openly_until_then(
     async def missing(asking: Asking) -> None:
         answer = (await asking.data(SEARCH, {"text": "elsewhere"}))["search"]
         assert (answer["nodes"], answer["complete"]) == ([], False)
+        assert answer["reason"] == "NOT_INDEXED"
 
     asked(database_url, tmp_path, missing)
     assert take_changes(connection) == 1

@@ -226,6 +226,20 @@ def test_a_slow_receiver_is_a_failure_after_its_timeout(post: Post) -> None:
         assert "took longer than 0.2 s" in post.webhook("hook")["last_error"]
 
 
+def test_nobody_is_told_whom_the_document_does_not_name(post: Post) -> None:
+    with http_double(taken) as other:
+
+        def elsewhere(_: Heard, reply: Reply) -> None:
+            reply.send(307, Location=f"{other.url}/mine")
+
+        with http_double(elsewhere) as receiver:
+            post.apply(webhook_body("hook", receiver.url))
+            arrive(post, "a")
+            post.work()
+            assert post.webhook("hook")["last_error"] == f"{receiver.url} redirects to {other.url}"
+            assert (len(receiver.heard), other.heard) == (1, [])
+
+
 def test_redirects_are_followed_where_they_repeat_the_request_and_else_a_failure(post: Post) -> None:
     def manners(heard: Heard, reply: Reply) -> None:
         match heard.path:

@@ -9,7 +9,7 @@ from typing import Any
 import psycopg
 from sqlalchemy import make_url
 
-from catalog.documents.loading import parse_document
+from catalog.documents.kinds import parse_document
 from catalog.facts import FactKind, command
 from catalog.follower import Follower
 from catalog.ledger import Appended, NewFact, append_facts

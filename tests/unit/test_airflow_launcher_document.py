@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from catalog.documents.credentials import credential_warnings
+from catalog.documents.credentials import credentials_of
 from catalog.documents.kinds import model_of, parse_document
 from catalog.documents.pipeline import AirflowLaunch, Pipeline
 from catalog.errors import InvalidDocument
@@ -92,11 +92,11 @@ def test_what_may_be_a_secret_is_not_shown(airflow: dict[str, Any]) -> None:
     assert "hunter2" not in refusal(**airflow)
 
 
-def test_a_credential_in_the_conf_is_a_warning() -> None:
+def test_a_credential_in_the_conf_is_found() -> None:
     model = model_of(parse_document(document(credentials=PASSWORD, conf={"db": {"password": "hunter2"}})))
-    assert isinstance(model, Pipeline)
-    [warning] = credential_warnings(model)
+    [found] = credentials_of(model)
 
-    assert warning.pointer == "/spec/launch/airflow/conf/db/password"
-    assert "keep it in Airflow" in warning.message
-    assert "hunter2" not in warning.message
+    assert found.path == ("spec", "launch", "airflow", "conf", "db", "password")
+    assert found.certain
+    assert "keep it in Airflow" in found.message
+    assert "hunter2" not in found.message

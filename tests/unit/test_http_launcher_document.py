@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from catalog.documents.credentials import credential_warnings
+from catalog.documents.credentials import credentials_of
+from catalog.documents.faults import pointer
 from catalog.documents.kinds import model_of, parse_document
 from catalog.documents.pipeline import HttpLaunch, Pipeline
 from catalog.errors import InvalidDocument
@@ -128,17 +129,14 @@ def test_what_may_be_a_secret_is_not_shown(http: dict[str, Any]) -> None:
     assert "4711" not in message
 
 
-def warnings(**http: Any) -> dict[str, str]:
-    model = model_of(parse_document(document(**http)))
-    assert isinstance(model, Pipeline)
-    return {
-        warning.pointer.removeprefix("/spec/launch/http"): warning.message
-        for warning in credential_warnings(model)
-    }
+def written_out(**http: Any) -> dict[str, str]:
+    found = credentials_of(model_of(parse_document(document(**http))))
+    assert all(each.certain for each in found)
+    return {pointer(each.path).removeprefix("/spec/launch/http"): each.message for each in found}
 
 
-def test_a_credential_written_out_is_a_warning() -> None:
-    found = warnings(
+def test_a_credential_written_out_is_found_wherever_it_stands() -> None:
+    found = written_out(
         url="https://engine.example/run?api_key=hunter2&page=1&token=${run.id}",
         headers={"Authorization": "Bearer hunter2", "X-Api-Key": "hunter2", "X-Trace": "on"},
         body={
@@ -161,9 +159,9 @@ def test_a_credential_written_out_is_a_warning() -> None:
     assert all("hunter2" not in message and "in headers" in message for message in found.values())
 
 
-def test_named_secrets_and_variables_are_no_warning() -> None:
+def test_named_secrets_and_variables_are_none_written_out() -> None:
     assert (
-        warnings(
+        written_out(
             headers={"Authorization": {"secret": "file:engine"}}, body={"token": "${attempt.id}", "key": 1}
         )
         == {}

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from catalog.documents.document import Document
-from catalog.documents.loading import parse_document
+from catalog.documents.kinds import parse_document
 from catalog.errors import CausalLoop, Conflict, InvalidDocument
 from catalog.keys import DatasetKey
 from policies.loops import PipelineEdges

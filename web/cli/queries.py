@@ -250,6 +250,7 @@ query Search($text: String!, $filters: SearchFilter, $first: Int!) {
     nodes { id kind namespace name match foundIn { field text column match } }
     totalCount
     complete
+    reason
     position
   }
 }

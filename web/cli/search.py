@@ -13,6 +13,12 @@ from web.cli.output import cell, print_json, print_table, say
 from web.cli.queries import SEARCH
 
 _STYLES = {"EXACT": "green", "PREFIX": "cyan", "FUZZY": "yellow"}
+#: What is said where the list is not all that fits.
+_UNFINISHED = {
+    "NOT_INDEXED": "not all that is known is in the index yet: after an upgrade or a restore it is being made",
+    "NOT_JUDGED": "not all that may fit was judged: more words or filters make it fewer",
+    "NOT_SOUGHT": "so much fits that what holds a word within or with a typing error was not looked for",
+}
 
 
 class Kind(StrEnum):
@@ -84,10 +90,7 @@ def run_search(
     if more > 0:
         say(f"and {more} more: --first shows them")
     if not found["complete"]:
-        say(
-            "not all that may fit was judged: more words or filters make it fewer;"
-            " after an upgrade or a restore the index may still be being made"
-        )
+        say(_UNFINISHED[found["reason"]])
 
 
 def _row(hit: Mapping[str, Any]) -> list[Text]:

@@ -7,7 +7,7 @@ from typing import Any
 import psycopg
 
 from catalog.documents.document import ABSENT, Change, Document, canonical, difference, render_difference
-from catalog.documents.kinds import parse_document
+from catalog.documents.receiving import receive_document
 from catalog.errors import InvalidInput
 from hooks.deciding.planning import read_plan
 from hooks.deciding.registry import load_registry
@@ -70,7 +70,7 @@ def parse_documents(values: Sequence[Any]) -> list[Document]:
     """Return the documents that the values declare; raise `InvalidDocument` that names the first fault."""
     if len(values) > MOST_DOCUMENTS:
         raise InvalidInput(f"expected at most {MOST_DOCUMENTS} documents at once, found {len(values)}")
-    documents = [parse_document(value, source=f"documents/{index}") for index, value in enumerate(values)]
+    documents = [receive_document(value, source=f"documents/{index}") for index, value in enumerate(values)]
     for refusal in twin_refusals(documents).values():
         raise refusal
     return documents

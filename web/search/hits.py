@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from enum import Enum
 from typing import NamedTuple
 
 from catalog.search.texts import ASKED_FIELDS, KINDS, Field, Kind
@@ -34,6 +35,14 @@ class SearchFilters:
     columns: Sequence[str] = ()
     #: Where the text is looked for.
     fields: Sequence[Field] = ASKED_FIELDS
+
+
+class Unfinished(Enum):
+    """Why what was found is not all that fits; where several reasons hold, the first in this order is given."""
+
+    NOT_INDEXED = "NOT_INDEXED"
+    NOT_JUDGED = "NOT_JUDGED"
+    NOT_SOUGHT = "NOT_SOUGHT"
 
 
 class Fit(NamedTuple):

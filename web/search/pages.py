@@ -15,7 +15,7 @@ from web.graphql.pages import FIRST_UUID, Order, Page, check_first
 from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord
 from web.graphql.request import QueryRequest
 from web.search.expanding import QUERIES
-from web.search.hits import Hit, SearchFilters
+from web.search.hits import Hit, SearchFilters, Unfinished
 from web.search.judging import Judge
 from web.search.search import EVERYTHING, search
 
@@ -24,9 +24,9 @@ BY_FIT = Order("search", (int, int, int, int, int, str, str, uuid.UUID), (-1, 0,
 
 @dataclass(slots=True, eq=False)
 class SearchPage(Page[Hit]):
-    """A page of hits, and whether all that may fit were judged."""
+    """A page of hits, and why not all that may fit are in the list; None where they are."""
 
-    complete: bool
+    unfinished: Unfinished | None
 
 
 def search_page(
@@ -47,7 +47,7 @@ def search_page(
         order=BY_FIT,
         place_of=lambda hit: hit.place,
         count=lambda: len(found.hits),
-        complete=found.complete,
+        unfinished=found.unfinished,
     )
 
 

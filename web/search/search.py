@@ -5,7 +5,7 @@ The order is one that pages can rely on.
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from catalog.errors import InvalidInput, InvalidNodeId
 from catalog.keys import NodeId
@@ -29,7 +29,7 @@ from web.graphql.node_ids import named
 from web.graphql.request import QueryRequest
 from web.search.candidates import Candidate, Restriction, Way, find, restriction_of
 from web.search.expanding import QUERIES, Meant, beginning_with, holding, known_words, like
-from web.search.hits import SEVERAL, Fit, Hit, SearchFilters
+from web.search.hits import SEVERAL, Fit, Hit, SearchFilters, Unfinished
 from web.search.judging import Judge
 
 #: The longest text that is looked for, in characters: the longest node id's own length.
@@ -44,10 +44,10 @@ MOST_IN_FILTER = 100
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """All hits of a text, the best first; not complete where not all of what may fit was judged, or is indexed."""
+    """The hits of a text, the best first, and why these are not all; None where they are."""
 
     hits: Sequence[Hit]
-    complete: bool
+    unfinished: Unfinished | None
 
 
 def search(
@@ -65,16 +65,18 @@ def search(
     if by_id is None and text != wanted:
         by_id = _named_by_id(request, wanted)
     if by_id is not None:
-        return Found([by_id], complete=True)
+        return Found([by_id], None)
     with _index_alone(request):
         ((waiting,),) = request.rows(QUERIES["waiting"])
         restriction = restriction_of(request, chosen)
         if restriction is None:
-            return Found([], complete=not waiting)
+            return Found([], Unfinished.NOT_INDEXED if waiting else None)
         looking = _Looking(request, wanted, chosen, restriction)
         hits = looking.everything() if wanted == EVERYTHING else looking.by_words(enough)
     ordered = sorted(hits, key=lambda hit: hit.place)
-    return Found(in_cohort(request, ordered), looking.complete and not waiting)
+    reasons = {Unfinished.NOT_INDEXED} if waiting else set()
+    reasons |= looking.unfinished
+    return Found(in_cohort(request, ordered), next((each for each in Unfinished if each in reasons), None))
 
 
 @dataclass(slots=True)
@@ -85,7 +87,7 @@ class _Looking:
     text: str
     filters: SearchFilters
     restriction: Restriction
-    complete: bool = True
+    unfinished: set[Unfinished] = field(default_factory=set)
 
     def everything(self) -> list[Hit]:
         """Return whatever the filters let through."""
@@ -112,7 +114,9 @@ class _Looking:
         ways += self._ways(equal, EQUALS)
         ways += self._ways(beginning, BEGINS)
         hits = {(hit.kind, hit.row_id): hit for hit in self._judged(judge, ways)}
-        if words and len(hits) < min(FUZZY_BELOW, enough or FUZZY_BELOW):
+        if words and len(hits) >= min(FUZZY_BELOW, enough or FUZZY_BELOW):
+            self.unfinished.add(Unfinished.NOT_SOUGHT)
+        elif words:
             held = holding(self.request, words, beginning)
             ways = [*self._ways(held, WITHIN), *self._ways(like(self.request, words, held), ERROR)]
             for hit in self._judged(judge, ways):
@@ -130,12 +134,12 @@ class _Looking:
 
     def _find(self, ways: Sequence[Way]) -> list[Candidate]:
         found, complete = find(self.request, ways, self.restriction, self.filters.kinds)
-        self.complete = self.complete and complete
+        self._all_judged(complete)
         return found
 
     def _ways(self, meant: Meant, rank: int) -> list[Way]:
         """Return the ways in which something may have all of the words: in one field, else in several."""
-        self.complete = self.complete and meant.complete
+        self._all_judged(meant.complete)
         if not meant.possible:
             return []
         match, rank = match_of(rank)
@@ -153,6 +157,10 @@ class _Looking:
             ]
             ways.append(Way(Fit.of(SEVERAL, match, rank), anywhere))
         return ways
+
+    def _all_judged(self, complete: bool) -> None:
+        if not complete:
+            self.unfinished.add(Unfinished.NOT_JUDGED)
 
 
 def _hit(found: Candidate, fit: Fit) -> Hit:

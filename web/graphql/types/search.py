@@ -11,7 +11,8 @@ from web.graphql.records import DatasetRecord, JobRecord, PipelineRecord
 from web.graphql.scalars import Long
 from web.graphql.types.declaring import enum_type, input_type, object_type, plain, resolved, word
 from web.graphql.types.references import DatasetType, JobType, PipelineType
-from web.search.hits import FoundIn, Hit, SearchFilters
+from web.search.hits import FoundIn, Hit, SearchFilters, Unfinished
+from web.search.pages import SearchPage
 
 
 @enum_type
@@ -48,6 +49,25 @@ class SearchMatch(Enum):
     )
     FUZZY = word(
         Match.FUZZY.value, "Some word that is asked for stands within a word, or has one typing error."
+    )
+
+
+@enum_type
+class SearchIncompleteReason(Enum):
+    """Why a list is not all that fits; where several reasons hold, the first in this order is given."""
+
+    NOT_INDEXED = word(
+        Unfinished.NOT_INDEXED.value,
+        "Not all that is known is in the index yet: after an upgrade, a restore or very many changes at once.",
+    )
+    NOT_JUDGED = word(
+        Unfinished.NOT_JUDGED.value,
+        "So much may fit that not all of it was judged: more words or filters make it fewer.",
+    )
+    NOT_SOUGHT = word(
+        Unfinished.NOT_SOUGHT.value,
+        "100 or more fit exactly or by their beginnings: what holds a word within or with a typing error was not "
+        "looked for.",
     )
 
 
@@ -138,6 +158,16 @@ class SearchHit:
     pipeline = resolved(_pipeline, PipelineType | None)
 
 
+def _complete(root: SearchPage) -> bool:
+    """Whether these are all that fit."""
+    return root.unfinished is None
+
+
+def _incomplete_reason(root: SearchPage) -> str | None:
+    """Why not; null where these are all."""
+    return None if root.unfinished is None else root.unfinished.value
+
+
 @object_type
 class SearchHits:
     """A page of what fits a text, the best first."""
@@ -146,9 +176,6 @@ class SearchHits:
     nodes: list[SearchHit] = plain("The hits alone.")
     page_info: PageInfo = plain("Where the page stands.")
     total_count: Long = plain("How many were found.")
-    complete: bool = plain(
-        "False where so much may fit that not all of it was judged (more words make it fewer), or where not all "
-        "that is known is in the index yet (after an upgrade, a restore or very many changes at once). Where 100 "
-        "fit exactly or by their beginnings, nobody looks for typing errors, and this is true all the same."
-    )
+    complete = resolved(_complete, bool)
+    reason = resolved(_incomplete_reason, SearchIncompleteReason | None)
     position: Long = plain("Ledger position that the page was computed at.")
