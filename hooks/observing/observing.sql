@@ -29,10 +29,10 @@ FROM run WHERE parent_run_id = ANY(%(ids)b::uuid[]) AND id <> ALL(%(ids)b::uuid[
 SELECT id, job_id, parent_run_id, root_run_id, position, bounded_at, merged
 FROM run WHERE root_run_id = %(root)s
 
--- name: version
+-- name: versions
 SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
        row_count, byte_count, digest, position
-FROM dataset_version WHERE id = %(id)s
+FROM dataset_version WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: versions_of_run
 SELECT id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle, schema_hash,
@@ -102,9 +102,10 @@ SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[],
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_jobs
-INSERT INTO job (id, namespace, name, first_seen_at, position)
+INSERT INTO job (id, namespace, name, first_seen_at, position, shape_at, shape_tiebreak, shape_hash)
 SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
-                     %(positions)s::bigint[])
+                     %(positions)s::bigint[], %(shape_ats)s::timestamptz[], %(tiebreaks)s::uuid[],
+                     %(hashes)s::bytea[])
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_job_shapes

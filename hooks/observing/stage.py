@@ -12,6 +12,7 @@ from hooks.observing.heard import Names, heard_in
 from hooks.observing.memory import Memory
 from hooks.observing.observer import Observer
 from hooks.observing.scopes import load_scopes
+from hooks.observing.versions import named_versions
 from hooks.observing.working_set import WorkingSet
 
 
@@ -41,6 +42,7 @@ class ObservingStage:
         self._memory = self._memory.bounded()
         working_set = WorkingSet(connection, self._memory)
         working_set.load(Names.of(batch))
+        working_set.versions.load(named_versions(batch))
         observer = Observer(working_set, self._scopes)
         for heard in batch:
             observer.observe(heard)

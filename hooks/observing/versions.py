@@ -7,11 +7,12 @@ import datetime as dt
 import uuid
 from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import assert_never
 
 from catalog.keys import DatasetKey, name_based_uuid
-from catalog.openlineage.events import DatasetReference
+from catalog.openlineage.events import DatasetEvent, DatasetReference, JobEvent, RunEvent
 from catalog.openlineage.merge import MergedRun
-from hooks.observing.heard import VersionReport
+from hooks.observing.heard import Heard, VersionReport
 
 #: A version that triggers is `published`; of a failed run `partial`; `disputed` when a failure followed the success;
 #: `withdrawn` when what its run says by now makes it no longer (a DROP, another version facet).
@@ -52,6 +53,41 @@ def version_id(dataset: uuid.UUID, identity: str, partition: str | None) -> uuid
     return name_based_uuid("version", str(dataset), identity, partition or "")
 
 
+def named_versions(batch: Iterable[Heard]) -> set[uuid.UUID]:
+    """Return the identities of versions that follow from what is heard alone, whatever is known of runs.
+
+    They are those of dataset events, of reports, and those that producers name by themselves.
+    """
+    found = set[uuid.UUID]()
+    for heard in batch:
+        match heard.statement:
+            case DatasetEvent() as event:
+                found.add(_id_of(event.dataset, _event_identity(event.digest)))
+            case VersionReport() as report:
+                found.add(_report_id(report))
+            case RunEvent() | JobEvent():
+                # Those that it read are among them, which costs less than to tell them apart.
+                named = (reference for reference in heard.references if reference.version is not None)
+                found.update(_id_of(reference, "") for reference in named)
+            case _:
+                assert_never(heard.statement)
+    return found
+
+
+def _id_of(reference: DatasetReference, identity: str) -> uuid.UUID:
+    """Return the identity of the version that the reference tells of: the producer's own, else what made it."""
+    made_by = f"version {reference.version}" if reference.version is not None else identity
+    return version_id(reference.key.id, made_by, reference.partition)
+
+
+def _event_identity(digest: bytes) -> str:
+    return f"event {digest.hex()}"
+
+
+def _report_id(report: VersionReport) -> uuid.UUID:
+    return version_id(report.dataset.id, f"report {report.key}", report.partition)
+
+
 def _row(
     reference: DatasetReference,
     identity: str,
@@ -63,11 +99,9 @@ def _row(
     run_id: uuid.UUID | None,
     position: int,
 ) -> VersionRow:
-    dataset = reference.key.id
-    made_by = f"version {reference.version}" if reference.version is not None else identity
     return VersionRow(
-        id=version_id(dataset, made_by, reference.partition),
-        dataset_id=dataset,
+        id=_id_of(reference, identity),
+        dataset_id=reference.key.id,
         state=state,
         origin=origin,
         time=time,
@@ -170,7 +204,7 @@ def version_of_dataset_event(
         return None
     return _row(
         reference,
-        f"event {digest.hex()}",
+        _event_identity(digest),
         state=PUBLISHED,
         origin="datasetEvent",
         time=min(event_time, received_at),
@@ -182,10 +216,9 @@ def version_of_dataset_event(
 
 def version_of_report(report: VersionReport, *, received_at: dt.datetime, position: int) -> VersionRow:
     """Return the version that a report makes; the same key is the same version."""
-    dataset = report.dataset.id
     return VersionRow(
-        id=version_id(dataset, f"report {report.key}", report.partition),
-        dataset_id=dataset,
+        id=_report_id(report),
+        dataset_id=report.dataset.id,
         state=PUBLISHED,
         origin="report",
         time=min(report.time, received_at),

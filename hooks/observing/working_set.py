@@ -58,11 +58,11 @@ class WorkingSet:
     def flush(self) -> list[VersionEvent]:
         """Write every change; return the new records of the version log."""
         self.datasets.flush()
-        self.jobs.flush()
+        new_jobs = self.jobs.flush()
         self.columns.flush()
         self.dataset_facets.flush()
         self.job_facets.flush()
-        self.shapes.flush()
+        self.shapes.flush(new_jobs)
         self.aliases.flush()
         self.renames.flush()
         self.runs.flush()

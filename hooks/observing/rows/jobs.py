@@ -16,7 +16,7 @@ from hooks.observing.rows.observations import Observations
 
 @dataclass(slots=True)
 class Jobs:
-    """Rows of `job` and `job_parent`; the shape columns of a job are kept by `Shapes`."""
+    """Rows of `job` and `job_parent`; the shape columns of a job that was there before are kept by `Shapes`."""
 
     connection: psycopg.Connection[Any]
     memory: Memory
@@ -53,10 +53,11 @@ class Jobs:
             self._new_parents[job_id, parent_id] = at
             self.observations.add(ParentObserved(job, parent, at), position)
 
-    def flush(self) -> None:
-        """Write the new jobs, and the parent edges that are new or were seen earlier than known."""
+    def flush(self) -> frozenset[uuid.UUID]:
+        """Write the new jobs with their latest shapes, and what is new of parent edges; return the new jobs."""
         if self._new:
             rows = self._new.values()
+            points = [self.memory.jobs[job] for job in self._new]
             self.connection.execute(
                 QUERIES["save_jobs"],
                 {
@@ -65,6 +66,9 @@ class Jobs:
                     "names": [key.name for key, _, _ in rows],
                     "ats": [at for _, at, _ in rows],
                     "positions": [position for _, _, position in rows],
+                    "shape_ats": [point and point.at for point in points],
+                    "tiebreaks": [point and point.tiebreak for point in points],
+                    "hashes": [point and point.hash for point in points],
                 },
             )
         if self._new_parents:
@@ -76,3 +80,4 @@ class Jobs:
                     "sinces": list(self._new_parents.values()),
                 },
             )
+        return frozenset(self._new)

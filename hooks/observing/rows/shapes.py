@@ -2,6 +2,7 @@
 
 import datetime as dt
 import uuid
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -103,10 +104,13 @@ class Shapes:
             )
             self._new_points.clear()
 
-    def flush(self) -> None:
-        """Write shapes, points, and the latest point of each job where it moved; the jobs stand already."""
+    def flush(self, new_jobs: Collection[uuid.UUID]) -> None:
+        """Write shapes, points, and the latest point of each job where it moved.
+
+        The jobs stand already, the new ones with their latest points.
+        """
         self.flush_points()
-        moved = list(self._moved_jobs)
+        moved = list(self._moved_jobs.difference(new_jobs))
         if moved:
             points = [self.memory.jobs[job] for job in moved]
             self.connection.execute(

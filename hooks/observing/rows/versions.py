@@ -2,6 +2,7 @@
 
 import dataclasses
 import uuid
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from operator import attrgetter
 from typing import Any
@@ -25,10 +26,16 @@ class Versions:
 
     def get(self, version_id: uuid.UUID) -> VersionRow | None:
         """Return the version as it is known, None where there is none yet."""
-        if version_id not in self._known:
-            row = self.connection.execute(QUERIES["version"], {"id": version_id}).fetchone()
-            self._known[version_id] = None if row is None else VersionRow(*row)
+        self.load([version_id])
         return self._known[version_id]
+
+    def load(self, version_ids: Iterable[uuid.UUID]) -> None:
+        """Read those of the versions that were not read, as far as they exist."""
+        unknown = [found for found in version_ids if found not in self._known]
+        if unknown:
+            self._known.update(dict.fromkeys(unknown))
+            for row in self.connection.execute(QUERIES["versions"], {"ids": unknown}):
+                self._known[row[0]] = VersionRow(*row)
 
     def expect_none(self, version_id: uuid.UUID) -> None:
         """Take a version of which nothing is known for one that does not exist, which saves looking for it."""
