@@ -68,7 +68,7 @@ class Settings(FromEnvironment):
         description="The same database without a pooler in between; needed where `database_url` leads through one that"
         " pools transactions, such as PgBouncer with pool_mode = transaction.",
     )
-    web_pool: int = Field(12, ge=4, le=500, description="Pooled database connections of each web process.")
+    web_pool: int = Field(10, ge=4, le=500, description="Pooled database connections of each web process.")
     worker_pool: int = Field(6, ge=3, le=500, description="Pooled database connections of each worker.")
     host: str = Field("127.0.0.1", description="Address to listen on; anything but loopback needs tokens.")
     port: int = Field(8642, ge=0, le=65535, description="Port to listen on; 0 takes a free one.")

@@ -133,7 +133,7 @@ def test_a_start_that_lacks_connections_now_warns(
 ) -> None:
     environment = clean_environment(tmp_path, HEADWATER_DATABASE_URL=database_url)
     with contextlib.ExitStack() as others, limited(database_url, cluster_url, 40):
-        for _ in range(27):
+        for _ in range(29):
             others.enter_context(psycopg.connect(conninfo(database_url)))
         with running_process(["serve", "--port", "0"], environment, tmp_path / "serve.log"):
             doctor = CommandLine(environment)("doctor", "--json")

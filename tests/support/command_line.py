@@ -99,6 +99,8 @@ def clean_environment(folder: Path, **more: str) -> dict[str, str]:
         "PATH": os.environ["PATH"],
         "HOME": str(folder),
         "LANG": "C.UTF-8",
+        # The program may be installed from another checkout.
+        "PYTHONPATH": str(Path(__file__).parents[2]),
         "HEADWATER_DATA_DIR": str(folder / "data"),
         **more,
     }
