@@ -1,9 +1,12 @@
 """What answers over HTTP mean to every launcher, and how they are told without the secrets that were sent."""
 
+import base64
 import datetime as dt
+import html
 import json
-from collections.abc import Collection
+from collections.abc import Collection, Iterator
 from typing import Any, NoReturn, assert_never
+from urllib.parse import quote, quote_plus
 
 from hooks.engines.port import Declined, Unclear, Unreached
 from hooks.engines.told import printable
@@ -14,6 +17,7 @@ TOO_MANY, UNAVAILABLE, CONFLICT = 429, 503, 409
 #: A secret shorter than this is not looked for in answers: it would be found everywhere.
 SHORTEST_SECRET = 4
 _MARK = "[redacted]"
+_URL_SAFE = str.maketrans("+/", "-_")
 
 
 def declined(answer: Answered, told: str, now: dt.datetime) -> Declined | None:
@@ -52,9 +56,26 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def without_secrets(text: str, secrets: Collection[str]) -> str:
-    """Return the text without the secrets, should the server have sent them back."""
-    long_enough = {secret for secret in secrets if len(secret) >= SHORTEST_SECRET}
-    forms = long_enough | {json.dumps(secret)[1:-1] for secret in long_enough}
+    """Return the text without the secrets, should the server have sent them back, in whatever usual form."""
+    forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
     for form in sorted(forms, key=len, reverse=True):
         text = text.replace(form, _MARK)
     return text
+
+
+def _forms(secret: str) -> Iterator[str]:
+    """Yield how a text may hold the secret: as it is, in JSON, HTML, a URL, and in base64 wherever it begins there."""
+    yield secret
+    yield json.dumps(secret)[1:-1]
+    yield json.dumps(secret, ensure_ascii=False)[1:-1]
+    yield html.escape(secret)
+    yield quote(secret, safe="", errors="replace")
+    yield quote_plus(secret, errors="replace")
+    raw = secret.encode("utf-8", "surrogatepass")
+    for before in range(3):
+        # The characters at both ends hold bits of what stands beside it.
+        coded = base64.b64encode(bytes(before) + raw)
+        inner = coded[-(-before * 8 // 6) : (before + len(raw)) * 8 // 6].decode()
+        if len(inner) >= SHORTEST_SECRET:
+            yield inner
+            yield inner.translate(_URL_SAFE)
