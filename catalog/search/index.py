@@ -5,7 +5,7 @@ Both hold a lock while they read the state and write entries, so that neither wr
 
 import uuid
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,8 +34,8 @@ QUERIES = load_queries(Path(__file__).with_name("index.sql"))
 SEARCH_LOCK = 0x6865616477_06
 #: Changes that are taken together.
 BATCH = 200
-#: Changes of its own that a transaction takes; it has other things to do.
-MOST_OWN = 100
+#: Of so many changes of its own at most a transaction takes care; it has other things to do.
+MOST_OWN = 50
 
 Change = tuple[Kind, uuid.UUID]
 
@@ -54,18 +54,15 @@ class Entry:
 def take_own_changes(connection: "psycopg.Connection[Any]") -> None:
     """Bring the index up to what the caller's transaction has changed.
 
-    The caller waits for nobody: what is more than `MOST_OWN`, and all while another writes entries, is left to workers.
+    The caller waits for nobody: more than `MOST_OWN`, and all while another writes entries, are left to workers.
     """
     changes = list(dict.fromkeys(connection.execute(QUERIES["own_changes"]).fetchall()))
     if not changes:
         return
-    own, left = changes[:MOST_OWN], changes[MOST_OWN:]
-    if not _has_lock(connection):
-        own, left = [], changes
-    if left:
-        connection.execute(QUERIES["leave_changes"], _columns(left))
-    if own:
-        _write(connection, own)
+    if len(changes) <= MOST_OWN and _has_lock(connection):
+        _write(connection, changes)
+    else:
+        connection.execute(QUERIES["leave_changes"], _columns(changes))
 
 
 def take_changes(connection: "psycopg.Connection[Any]") -> int:
@@ -170,9 +167,7 @@ def _pipelines(connection: "psycopg.Connection[Any]", ids: Iterable[uuid.UUID]) 
 
 def _save(connection: "psycopg.Connection[Any]", entries: Sequence[Entry]) -> None:
     words = [words_to_index(entry.namespace, entry.name, entry.texts) for entry in entries]
-    all_words = list({word for found in words for word, _ in found})
-    connection.execute(QUERIES["add_words"], {"words": all_words})
-    known = dict(connection.execute(QUERIES["words"], {"words": all_words}).fetchall())
+    known = _numbers(connection, {word for found in words for word, _ in found})
     connection.execute(
         QUERIES["save_entries"],
         {
@@ -182,15 +177,21 @@ def _save(connection: "psycopg.Connection[Any]", entries: Sequence[Entry]) -> No
             "names": [entry.name for entry in entries],
             "texts": [orjson.dumps([list(text) for text in entry.texts]).decode() for entry in entries],
             "words": [
-                ",".join(
-                    map(
-                        str,
-                        sorted(
-                            [kind_key(entry.kind), *(word_key(known[word], field) for word, field in found)]
-                        ),
-                    )
-                )
+                _joined([kind_key(entry.kind), *[word_key(known[word], field) for word, field in found]])
                 for entry, found in zip(entries, words, strict=True)
             ],
         },
     )
+
+
+def _numbers(connection: "psycopg.Connection[Any]", words: Collection[str]) -> dict[str, int]:
+    """Return the numbers of the words, new ones where they have none; the lock keeps others from giving any."""
+    known = dict(connection.execute(QUERIES["words"], {"words": list(words)}).fetchall())
+    # Neighbours in the index one after another.
+    if missing := sorted(word for word in words if word not in known):
+        known.update(connection.execute(QUERIES["add_words"], {"words": missing}).fetchall())
+    return known
+
+
+def _joined(keys: Iterable[int]) -> str:
+    return ",".join(map(str, sorted(keys)))

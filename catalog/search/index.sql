@@ -4,7 +4,7 @@ DELETE FROM search_change WHERE transaction = pg_current_xact_id() RETURNING kin
 -- name: leave_changes
 -- To the workers, as if they came from another transaction.
 INSERT INTO search_change (transaction, kind, id)
-SELECT '0'::xid8, kind, id FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]) AS c (kind, id)
+SELECT '0'::xid8, kind, id FROM unnest(%(kinds)b::text[], %(ids)b::uuid[]) AS c (kind, id)
 
 -- name: changes
 DELETE FROM search_change
@@ -21,46 +21,43 @@ SELECT pg_advisory_xact_lock(%(key)s)
 SELECT pg_try_advisory_xact_lock(%(key)s)
 
 -- name: datasets
-SELECT id, namespace, name FROM dataset WHERE id = ANY(%(ids)s::uuid[])
+SELECT id, namespace, name FROM dataset WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: jobs
-SELECT id, namespace, name FROM job WHERE id = ANY(%(ids)s::uuid[])
+SELECT id, namespace, name FROM job WHERE id = ANY(%(ids)b::uuid[])
 
 -- name: facets_of_datasets
 SELECT f.dataset_id, e.key, b.body
 FROM dataset_facet f CROSS JOIN jsonb_each(f.facets) e JOIN facet_body b ON b.digest = e.value->>1
-WHERE f.dataset_id = ANY(%(ids)s::uuid[]) AND e.key = ANY(%(names)s::text[])
+WHERE f.dataset_id = ANY(%(ids)b::uuid[]) AND e.key = ANY(%(names)b::text[])
 
 -- name: facets_of_jobs
 SELECT f.job_id, e.key, b.body
 FROM job_facet f CROSS JOIN jsonb_each(f.facets) e JOIN facet_body b ON b.digest = e.value->>1
-WHERE f.job_id = ANY(%(ids)s::uuid[]) AND e.key = ANY(%(names)s::text[])
+WHERE f.job_id = ANY(%(ids)b::uuid[]) AND e.key = ANY(%(names)b::text[])
 
 -- name: pipelines
 SELECT md5(name)::uuid, name, body FROM (
     SELECT DISTINCT ON (name) name, body, deleted FROM document
-    WHERE kind = 'Pipeline' AND md5(name)::uuid = ANY(%(ids)s::uuid[]) ORDER BY name, version DESC
+    WHERE kind = 'Pipeline' AND md5(name)::uuid = ANY(%(ids)b::uuid[]) ORDER BY name, version DESC
 ) AS latest WHERE NOT deleted
 
 -- name: add_words
-INSERT INTO search_word (word)
-SELECT word FROM unnest(%(words)s::text[]) AS a (word)
-WHERE NOT EXISTS (SELECT FROM search_word w WHERE w.word = a.word COLLATE "C") ORDER BY word COLLATE "C"
-ON CONFLICT (word) DO NOTHING
+INSERT INTO search_word (word) SELECT * FROM unnest(%(words)b::text[]) RETURNING word, id
 
 -- name: words
-SELECT word, id FROM search_word WHERE word = ANY(%(words)s::text[])
+SELECT word, id FROM search_word WHERE word = ANY(%(words)b::text[])
 
 -- name: save_entries
 INSERT INTO search_entry (kind, id, namespace, name, texts, words)
 SELECT kind, id, namespace, name, texts, string_to_array(words, ',')::bigint[]
-FROM unnest(%(kinds)s::text[], %(ids)s::uuid[], %(namespaces)s::text[], %(names)s::text[], %(texts)s::text[],
-            %(words)s::text[]) AS e (kind, id, namespace, name, texts, words)
+FROM unnest(%(kinds)b::text[], %(ids)b::uuid[], %(namespaces)b::text[], %(names)b::text[], %(texts)b::text[],
+            %(words)b::text[]) AS e (kind, id, namespace, name, texts, words)
 ON CONFLICT (kind, id) DO UPDATE SET texts = excluded.texts, words = excluded.words
 
 -- name: remove_entries
 DELETE FROM search_entry
-WHERE (kind, id) IN (SELECT * FROM unnest(%(kinds)s::text[], %(ids)s::uuid[]))
+WHERE (kind, id) IN (SELECT * FROM unnest(%(kinds)b::text[], %(ids)b::uuid[]))
 
 -- name: forget_entries
 DELETE FROM search_entry

@@ -56,16 +56,18 @@ def word_key(word_id: int, field: Field) -> int:
 
 def words_to_index(namespace: str, name: str, texts: Sequence[Text]) -> set[tuple[str, Field]]:
     """Return every word of what an entity is found by, with its field; of short texts the whole too."""
-    found = {(whole_of(namespace), Field.NAMESPACE)}
+    found: dict[Field, set[str]] = {field: set() for field in Field}
+    found[Field.NAMESPACE].add(whole_of(namespace))
     for field, text, _ in (Text(Field.NAME, name), *texts):
-        found.update((word, field) for word in indexed_words(text))
+        words = found[field]
+        words.update(indexed_words(text))
         if field is not Field.DESCRIPTION:
-            found.add((whole_of(text), field))
+            words.add(whole_of(text))
         if field is Field.OWNER and ":" in text:
             # `team:sales` is asked for as `sales` too.
-            found.add((whole_of(text.partition(":")[2]), field))
-    found.discard((WHOLE, Field.OWNER))
-    return found
+            words.add(whole_of(text.partition(":")[2]))
+    found[Field.OWNER].discard(WHOLE)
+    return {(word, field) for field, words in found.items() for word in words}
 
 
 def texts_of_facets(facets: Mapping[str, Mapping[str, Any]]) -> list[Text]:

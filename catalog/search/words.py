@@ -35,8 +35,9 @@ class Match(StrEnum):
 
 def words_of(text: str) -> list[str]:
     """Return the words of a text or a name, each once, in small letters, in their order."""
-    whole = text.lower().translate(_MARKS).split()
-    if _STEP.search(text) is not None:
+    small = text.lower()
+    whole = small.translate(_MARKS).split()
+    if small != text and _STEP.search(text) is not None:
         whole += _STEP.sub(" ", text).lower().translate(_MARKS).split()
     return list(dict.fromkeys(whole))
 
@@ -44,7 +45,10 @@ def words_of(text: str) -> list[str]:
 def indexed_words(text: str) -> list[str]:
     """Return the words by which a text is found."""
     known = text if len(text) <= 2 * MOST_ENDS else f"{text[:MOST_ENDS]} {text[-MOST_ENDS:]}"
-    return list(dict.fromkeys(word[:MOST_CHARACTERS] for word in words_of(known)))
+    words = words_of(known)
+    if max(map(len, words), default=0) <= MOST_CHARACTERS:
+        return words
+    return list(dict.fromkeys(word[:MOST_CHARACTERS] for word in words))
 
 
 def whole_of(text: str) -> str:

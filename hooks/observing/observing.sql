@@ -43,7 +43,7 @@ FROM dataset_version WHERE run_id = %(run)s
 SELECT run_id FROM version_maker WHERE version_id = %(version)s
 
 -- name: columns
-SELECT digest, body FROM column_lineage WHERE digest = ANY(%(digests)s::text[])
+SELECT digest, body FROM column_lineage WHERE digest = ANY(%(digests)b::text[])
 
 -- name: save_columns
 INSERT INTO column_lineage (digest, body)
@@ -73,7 +73,7 @@ SELECT * FROM unnest(%(digests)b::text[], %(bodies)b::bytea[]) ON CONFLICT (dige
 
 -- name: save_makers
 INSERT INTO version_maker (version_id, run_id)
-SELECT * FROM unnest(%(versions)b::uuid[], %(runs)s::uuid[]) ON CONFLICT DO NOTHING
+SELECT * FROM unnest(%(versions)b::uuid[], %(runs)b::uuid[]) ON CONFLICT DO NOTHING
 
 -- name: was_published
 SELECT EXISTS (SELECT FROM version_event WHERE version_id = %(id)s AND kind = 'published')
@@ -97,41 +97,41 @@ DELETE FROM job_shape WHERE job_id = %(job)s AND at = %(at)s AND tiebreak = %(ti
 
 -- name: save_datasets
 INSERT INTO dataset (id, namespace, name, first_seen_at, position)
-SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
+SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)b::text[], %(names)b::text[], %(ats)b::timestamptz[],
                      %(positions)s::bigint[])
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_jobs
 INSERT INTO job (id, namespace, name, first_seen_at, position, shape_at, shape_tiebreak, shape_hash)
-SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)s::text[], %(names)s::text[], %(ats)s::timestamptz[],
-                     %(positions)s::bigint[], %(shape_ats)s::timestamptz[], %(tiebreaks)s::uuid[],
-                     %(hashes)s::bytea[])
+SELECT * FROM unnest(%(ids)b::uuid[], %(namespaces)b::text[], %(names)b::text[], %(ats)b::timestamptz[],
+                     %(positions)s::bigint[], %(shape_ats)b::timestamptz[], %(tiebreaks)b::uuid[],
+                     %(hashes)b::bytea[])
 ON CONFLICT (id) DO NOTHING
 
 -- name: save_job_shapes
 UPDATE job j SET shape_at = s.at, shape_tiebreak = s.tiebreak, shape_hash = s.hash
-FROM unnest(%(ids)b::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+FROM unnest(%(ids)b::uuid[], %(ats)b::timestamptz[], %(tiebreaks)b::uuid[], %(hashes)b::bytea[])
      AS s (id, at, tiebreak, hash)
 WHERE j.id = s.id
 
 -- name: save_shapes
 INSERT INTO shape (hash, body)
-SELECT * FROM unnest(%(hashes)s::bytea[], %(bodies)s::bytea[]) ON CONFLICT (hash) DO NOTHING
+SELECT * FROM unnest(%(hashes)b::bytea[], %(bodies)b::bytea[]) ON CONFLICT (hash) DO NOTHING
 
 -- name: save_points
 INSERT INTO job_shape (job_id, at, tiebreak, hash)
-SELECT * FROM unnest(%(jobs)b::uuid[], %(ats)s::timestamptz[], %(tiebreaks)s::uuid[], %(hashes)s::bytea[])
+SELECT * FROM unnest(%(jobs)b::uuid[], %(ats)b::timestamptz[], %(tiebreaks)b::uuid[], %(hashes)b::bytea[])
 ON CONFLICT (job_id, at, tiebreak) DO UPDATE SET hash = excluded.hash
 
 -- name: save_aliases
 INSERT INTO dataset_alias (dataset_id, alias_id, type, since)
-SELECT * FROM unnest(%(datasets)b::uuid[], %(aliases)b::uuid[], %(types)s::text[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(datasets)b::uuid[], %(aliases)b::uuid[], %(types)b::text[], %(sinces)b::timestamptz[])
 ON CONFLICT (dataset_id, alias_id) DO UPDATE SET since = excluded.since, type = excluded.type
 WHERE (excluded.since, excluded.type) < (dataset_alias.since, dataset_alias.type)
 
 -- name: save_renames
 INSERT INTO dataset_rename (dataset_id, previous_id, since)
-SELECT * FROM unnest(%(datasets)b::uuid[], %(previous)s::uuid[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(datasets)b::uuid[], %(previous)b::uuid[], %(sinces)b::timestamptz[])
 ON CONFLICT (dataset_id, previous_id) DO UPDATE SET since = excluded.since
 
 -- name: save_classes
@@ -141,13 +141,13 @@ ON CONFLICT (dataset_id) DO UPDATE SET class_id = excluded.class_id
 
 -- name: save_parents
 INSERT INTO job_parent (job_id, parent_id, since)
-SELECT * FROM unnest(%(jobs)b::uuid[], %(parents)s::uuid[], %(sinces)s::timestamptz[])
+SELECT * FROM unnest(%(jobs)b::uuid[], %(parents)b::uuid[], %(sinces)b::timestamptz[])
 ON CONFLICT (job_id, parent_id) DO UPDATE SET since = least(job_parent.since, excluded.since)
 
 -- name: save_runs
 INSERT INTO run (id, job_id, state, started_at, ended_at, parent_run_id, root_run_id, bounded_at, merged, position)
-SELECT * FROM unnest(%(ids)b::uuid[], %(jobs)b::uuid[], %(states)s::text[], %(starts)s::timestamptz[],
-    %(ends)s::timestamptz[], %(parents)s::uuid[], %(roots)b::uuid[], %(bounds)s::timestamptz[], %(merged)b::bytea[],
+SELECT * FROM unnest(%(ids)b::uuid[], %(jobs)b::uuid[], %(states)b::text[], %(starts)b::timestamptz[],
+    %(ends)b::timestamptz[], %(parents)b::uuid[], %(roots)b::uuid[], %(bounds)b::timestamptz[], %(merged)b::bytea[],
     %(positions)s::bigint[])
 ON CONFLICT (id) DO UPDATE SET job_id = excluded.job_id, state = excluded.state, started_at = excluded.started_at,
     ended_at = excluded.ended_at, parent_run_id = excluded.parent_run_id, root_run_id = excluded.root_run_id,
@@ -155,15 +155,15 @@ ON CONFLICT (id) DO UPDATE SET job_id = excluded.job_id, state = excluded.state,
 
 -- name: save_schemas
 INSERT INTO dataset_schema (hash, fields)
-SELECT * FROM unnest(%(hashes)s::text[], %(fields)b::bytea[]) ON CONFLICT (hash) DO NOTHING
+SELECT * FROM unnest(%(hashes)b::text[], %(fields)b::bytea[]) ON CONFLICT (hash) DO NOTHING
 
 -- name: save_versions
 INSERT INTO dataset_version (id, dataset_id, state, origin, time, event_time, run_id, partition, version, lifecycle,
     schema_hash, row_count, byte_count, digest, position)
-SELECT * FROM unnest(%(id)b::uuid[], %(dataset_id)b::uuid[], %(state)s::text[], %(origin)s::text[],
-    %(time)s::timestamptz[], %(event_time)s::timestamptz[], %(run_id)s::uuid[], %(partition)s::text[],
-    %(version)s::text[], %(lifecycle)s::text[], %(schema_hash)s::text[], %(row_count)s::bigint[],
-    %(byte_count)s::bigint[], %(digest)s::text[], %(position)s::bigint[])
+SELECT * FROM unnest(%(id)b::uuid[], %(dataset_id)b::uuid[], %(state)b::text[], %(origin)b::text[],
+    %(time)b::timestamptz[], %(event_time)b::timestamptz[], %(run_id)b::uuid[], %(partition)b::text[],
+    %(version)b::text[], %(lifecycle)b::text[], %(schema_hash)b::text[], %(row_count)s::bigint[],
+    %(byte_count)s::bigint[], %(digest)b::text[], %(position)s::bigint[])
 ON CONFLICT (id) DO UPDATE SET state = excluded.state, origin = excluded.origin, time = excluded.time,
     event_time = excluded.event_time, run_id = excluded.run_id, lifecycle = excluded.lifecycle,
     schema_hash = excluded.schema_hash, row_count = excluded.row_count, byte_count = excluded.byte_count,
@@ -172,8 +172,8 @@ ON CONFLICT (id) DO UPDATE SET state = excluded.state, origin = excluded.origin,
 -- name: save_version_events
 INSERT INTO version_event (position, at, kind, version_id, dataset_ids, run_ids)
 SELECT position, at, kind, version_id, string_to_array(dataset_ids, ',')::uuid[], string_to_array(run_ids, ',')::uuid[]
-FROM unnest(%(positions)s::bigint[], %(ats)s::timestamptz[], %(kinds)s::text[], %(versions)b::uuid[],
-            %(datasets)s::text[], %(runs)s::text[]) WITH ORDINALITY
+FROM unnest(%(positions)s::bigint[], %(ats)b::timestamptz[], %(kinds)b::text[], %(versions)b::uuid[],
+            %(datasets)b::text[], %(runs)b::text[]) WITH ORDINALITY
      AS e (position, at, kind, version_id, dataset_ids, run_ids, ordinal)
 ORDER BY ordinal
 RETURNING sequence, position, at, kind, version_id, dataset_ids, run_ids
@@ -181,7 +181,7 @@ RETURNING sequence, position, at, kind, version_id, dataset_ids, run_ids
 -- name: save_observations
 INSERT INTO observation (position, kind, body)
 SELECT position, kind, body
-FROM unnest(%(positions)s::bigint[], %(kinds)s::text[], %(bodies)b::bytea[]) WITH ORDINALITY
+FROM unnest(%(positions)s::bigint[], %(kinds)b::text[], %(bodies)b::bytea[]) WITH ORDINALITY
      AS o (position, kind, body, ordinal)
 ORDER BY ordinal
 

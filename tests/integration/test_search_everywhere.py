@@ -321,7 +321,7 @@ def test_what_is_too_much_for_one_transaction_is_left_to_workers(connection: psy
     taken = 0
     while count := take_changes(connection):
         taken += count
-    assert taken == 11  # datasets beyond the bound, and the job
+    assert taken == MOST_OWN + 11  # the datasets and the job
     ((entries,),) = connection.execute("SELECT count(*) FROM search_entry").fetchall()
     assert entries == MOST_OWN + 11
 
