@@ -9,11 +9,19 @@ import pytest
 
 from tests.services.marquez_events import marquez_events
 from tests.support.command_line import CommandLine, clean_environment, running_process
-from tests.support.openlineage_events import run_event
+from tests.support.marquez import golden_events
+from tests.support.openlineage_events import dataset, dataset_event, job_event, run_event
+from tests.support.spine import connect, fact_of_event
 from tests.support.web import ledger
 from web.marquez.asking import REMOVED_HEADER
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
+
+
+def digests(database_url: str) -> set[bytes]:
+    """Return what tells the facts of the ledger from any others."""
+    with connect(database_url) as connection:
+        return {row[0] for row in connection.execute("SELECT digest FROM fact_digest").fetchall()}
 
 
 def told(number: int, second: int, **members: Any) -> dict[str, Any]:
@@ -64,6 +72,45 @@ def test_everything_is_taken_over_and_later_what_is_new(
     assert [file.suffix for file in (tmp_path / "data" / "imports").iterdir()] == [".json"]
 
 
+def test_what_marquez_adds_and_leaves_away_changes_no_fact(
+    headwater: CommandLine, database_url: str, interop_data: Path
+) -> None:
+    facet = {"_producer": "https://example.com", "_schemaURL": "https://example.com/facet"}
+    schema = {
+        "schema": {**facet, "fields": [{"name": "a"}, {"name": "b", "type": "INT", "description": "b"}]}
+    }
+    columns = {"a": {"inputFields": [{"namespace": "db", "name": "t", "field": "a", "unit": None}]}}
+    output = dataset("u", facets=schema | {"columnLineage": {**facet, "fields": columns}})
+    # Producers that write their times as Marquez does; what nobody but they know keeps its null.
+    events = [
+        told(1, 1, inputs=[dataset("t", facets=schema)], outputs=[output])
+        | {"eventTime": "2026-01-01T00:00:01.5Z"},
+        run_event(job={"namespace": "scheduler", "name": "job", "facets": {"mine": {**facet, "x": None}}}),
+        # Before and after the bounds that Marquez takes of itself.
+        run_event(eventTime="1969-07-20T20:17:40Z"),
+        run_event(eventTime="2031-01-01T00:00:00Z"),
+        *(event for event in golden_events(interop_data) if str(event["eventTime"]).endswith("Z")),
+    ]
+    alone = [dataset_event(), job_event()]
+    with marquez_events(events + alone) as marquez:
+        said = headwater.done("import", "marquez", marquez.url, "--page", "5")
+        assert said.out.startswith(f"sent {len(events)} events, 0 refused")
+        assert "the source counts 2 events more than it gives" in said.err
+        assert headwater.done("import", "marquez", marquez.url, "--json").json["notGiven"] == 2
+    assert digests(database_url) == {fact_of_event(event).digest for event in events}
+
+
+def test_another_headwater_gives_every_event_as_it_was_told(
+    headwater: CommandLine, database_url: str
+) -> None:
+    events = [told(1, 1, inputs=None, outputs=[dataset("u", facets=None)]), dataset_event(), job_event()]
+    events[0]["inputs"] = None
+    with marquez_events(events) as source:
+        source.headers = {"Headwater-Position": "3"}
+        assert headwater.done("import", "marquez", source.url, "--json").json["notGiven"] == 0
+    assert digests(database_url) == {fact_of_event(event).digest for event in events}
+
+
 def test_what_the_server_refuses_is_told_and_the_rest_is_taken_over(
     headwater: CommandLine, database_url: str
 ) -> None:
@@ -72,6 +119,8 @@ def test_what_the_server_refuses_is_told_and_the_rest_is_taken_over(
         said = headwater("import", "marquez", marquez.url)
         assert (said.code, said.out.split(",")[:2]) == (2, ["sent 3 events", " 1 refused"])
         assert "event of 2026-01-01T00:00:01+00:00: invalid-event: expected the job of the run" in said.err
+        # Whoever goes on where an import was ended, perhaps before it could tell, still hears of it.
+        assert "after 3 events, 1 of them refused" in headwater.done("import", "marquez", marquez.url).err
         as_json = headwater("import", "marquez", marquez.url, "--again", "--json")
         assert (as_json.code, as_json.json["refusals"][0]["code"]) == (2, "invalid-event")
     assert len(ledger(database_url)) == 2

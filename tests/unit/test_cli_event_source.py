@@ -21,7 +21,7 @@ T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
 def told(*seconds: float) -> list[dict[str, Any]]:
     return [
-        {"eventTime": (T0 + dt.timedelta(seconds=second)).isoformat(), "n": number}
+        {"eventTime": (T0 + dt.timedelta(seconds=second)).isoformat(), "run": {}, "n": number}
         for number, second in enumerate(seconds)
     ]
 
@@ -85,7 +85,7 @@ def _stable(server: MarquezEvents, query: dict[str, str]) -> dict[str, Any]:
 
 
 def test_pages_that_are_too_large_are_asked_for_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(event_source, "MOST_PAGE_BYTES", 400)
+    monkeypatch.setattr(event_source, "MOST_PAGE_BYTES", 1200)
     with marquez_events(told(*range(40), *(40,) * 3)) as server, reading(server, 16) as source:
         assert set().union(*numbers(source)) == set(range(43))
     monkeypatch.setattr(event_source, "MOST_PAGE_BYTES", 30)
@@ -95,6 +95,14 @@ def test_pages_that_are_too_large_are_asked_for_in_parts(monkeypatch: pytest.Mon
         pytest.raises(UnexpectedAnswer, match="at most 30 bytes"),
     ):
         numbers(source)
+
+
+@pytest.mark.parametrize(("given", "kept_back"), [(0, 0), (5, 0), (0, 3), (1, 1), (12, 1), (3, 40)])
+def test_what_marquez_counts_and_does_not_give_is_counted(given: int, kept_back: int) -> None:
+    alone = [event | {"dataset": {}} for event in told(*range(kept_back))]
+    with marquez_events(told(*range(given)) + alone) as server, reading(server, 2) as source:
+        assert source.not_given(EARLIEST) == kept_back
+        assert source.not_given(T0 + dt.timedelta(seconds=2)) == max(0, kept_back - 2)
 
 
 def test_a_server_that_is_away_for_a_moment_is_asked_again() -> None:
@@ -143,7 +151,7 @@ def test_a_page_keeps_each_event_byte_for_byte() -> None:
 def test_how_far_an_import_has_come_is_kept_for_each_source(tmp_path: Path) -> None:
     file = CursorFile(tmp_path / "data", "http://marquez/", "http://here/")
     assert file.read() is None
-    cursor = ImportCursor(T0, frozenset({"b", "a"}), 7)
+    cursor = ImportCursor(T0, frozenset({"b", "a"}), 7, 2)
     file.write(cursor)
     assert file.read() == cursor
     assert CursorFile(tmp_path / "data", "http://other/", "http://here/").read() is None

@@ -32,9 +32,11 @@ MOST_PAGE_BYTES = 64 * 1024 * 1024
 MOST_LIMIT = 10_000
 #: A Headwater says in it that it has no events any more that it received before an instant.
 REMOVED_HEADER = "headwater-events-removed-before"
-#: Before and after every event. Without them Marquez leaves out what lies after 2029.
-EARLIEST = dt.datetime(1970, 1, 1, tzinfo=dt.UTC)
-LATEST = dt.datetime(9999, 1, 1, tzinfo=dt.UTC)
+#: A Headwater says in it where it was read; Marquez does not know it.
+POSITION_HEADER = "headwater-position"
+#: Before and after every event. Without them Marquez leaves out what lies before 1970 or after 2029.
+EARLIEST = dt.datetime.min.replace(tzinfo=dt.UTC)
+LATEST = dt.datetime.max.replace(tzinfo=dt.UTC)
 
 
 class _TooLargeError(Exception):
@@ -74,6 +76,8 @@ class EventSource:
         self._limit = limit
         #: Events that the server received before this may be gone from it, as its latest answer says.
         self.removed_before: dt.datetime | None = None
+        #: Whether the latest answer came from a Headwater, which gives events of all kinds as producers wrote them.
+        self.is_headwater = False
         #: More events than this may not be asked for at once.
         self._most = MOST_LIMIT
 
@@ -82,8 +86,24 @@ class EventSource:
         self._http.close()
 
     def count(self, after: dt.datetime) -> int | None:
-        """Return how many events tell the instant or a later one, None where the server does not say."""
+        """Return how many events tell the instant or a later one, None where the server does not say.
+
+        Marquez counts DatasetEvents and JobEvents too, which its pages do not have.
+        """
         return self._page(after, LATEST, limit=1, total=True).total
+
+    def not_given(self, after: dt.datetime) -> int:
+        """Return how many of the events that the server counts from the instant on its pages do not have."""
+        counted = given = self.count(after) or 0
+        known = 0
+        place = counted
+        while known < given:
+            if self._page(after, LATEST, limit=1, offset=place - 1).events:
+                known = place
+            else:
+                given = place - 1
+            place = (known + given + 1) // 2
+        return counted - given
 
     def pages(self, after: dt.datetime) -> Iterator[tuple[Page, dt.datetime]]:
         """Yield pages of the events that tell the instant or a later one, each with the instant to go on from.
@@ -183,6 +203,7 @@ class EventSource:
             raise Unreachable(f"{self.url} does not answer ({reason})") from error
         _check(response.status_code, body, self.url)
         self.removed_before = _removed_before(response)
+        self.is_headwater = POSITION_HEADER in response.headers
         return body
 
 

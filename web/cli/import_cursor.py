@@ -17,8 +17,9 @@ class ImportCursor:
 
     after: dt.datetime
     seen: frozenset[str] = frozenset()
-    #: Events sent so far, over all runs of the command.
+    #: Events sent so far, over all runs of the command, and how many of them the server refused.
     sent: int = 0
+    refused: int = 0
 
 
 class CursorFile:
@@ -34,7 +35,8 @@ class CursorFile:
         try:
             found = json.loads(self.path.read_bytes())
             after = dt.datetime.fromisoformat(found["after"])
-            return ImportCursor(after, frozenset(found["seen"]), int(found["sent"]))
+            refused = int(found.get("refused", 0))  # the former release did not keep it
+            return ImportCursor(after, frozenset(found["seen"]), int(found["sent"]), refused)
         except (OSError, ValueError, TypeError, KeyError):
             return None
 

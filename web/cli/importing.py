@@ -2,7 +2,7 @@
 
 import datetime as dt
 import time
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, replace
 from typing import Annotated, Any
 
 import typer
@@ -15,6 +15,7 @@ from web.cli.event_pages import PageEvent
 from web.cli.event_source import EARLIEST, EventSource, source_url
 from web.cli.exits import ExitCode
 from web.cli.import_cursor import CursorFile, ImportCursor
+from web.cli.marquez_nulls import without_added_nulls
 from web.cli.options import AsJson, DataDir, Url, client_settings, group, settings_of
 from web.cli.output import print_json, print_line, say, warn
 from web.cli.progress import progress_bar
@@ -37,10 +38,14 @@ class Refusal:
 
 @dataclass(slots=True)
 class Outcome:
-    """What an import has done; events that the source received before `removed_before` may be gone from it."""
+    """What an import has done; events that the source received before `removed_before` may be gone from it.
+
+    `not_given` is how many events more the source counts than it gives.
+    """
 
     resumed: bool
     removed_before: dt.datetime | None = None
+    not_given: int = 0
     sent: int = 0
     refused: int = 0
     position: int | None = None
@@ -80,7 +85,11 @@ def import_marquez(
         )
         file = CursorFile(settings_of(data_dir).data_dir, str(events.url), str(client.url))
         try:
-            outcome = _import(events, client, file, _start(file, since, again=again), progress)
+            first = EARLIEST if since is None else _since(since)
+            if again or since is not None:
+                file.forget()
+            outcome = _import(events, client, file, file.read() or ImportCursor(first), progress)
+            outcome.not_given = 0 if events.is_headwater else events.not_given(first)
         finally:
             events.close()
     outcome.removed_before = events.removed_before
@@ -89,15 +98,11 @@ def import_marquez(
         raise typer.Exit(ExitCode.INVALID)
 
 
-def _start(file: CursorFile, since: str | None, *, again: bool) -> ImportCursor:
-    if again or since is not None:
-        file.forget()
-    if since is None:
-        return file.read() or ImportCursor(EARLIEST)
+def _since(text: str) -> dt.datetime:
     try:
-        return ImportCursor(parsed_instant(since))
+        return parsed_instant(text)
     except ValueError as error:
-        message = f"expected an instant such as 2026-01-31T12:00:00Z for --since, found {since!r}"
+        message = f"expected an instant such as 2026-01-31T12:00:00Z for --since, found {text!r}"
         raise InvalidInput(message[:300]) from error
 
 
@@ -106,20 +111,30 @@ def _import(
 ) -> Outcome:
     outcome = Outcome(resumed=cursor.sent > 0)
     if outcome.resumed:
-        say(f"goes on at {instant(cursor.after.isoformat())}, after {count(cursor.sent, 'event')}")
+        refused = f", {cursor.refused:,} of them refused (--again says which)" if cursor.refused else ""
+        say(f"goes on at {instant(cursor.after.isoformat())}, after {count(cursor.sent, 'event')}{refused}")
+    refused_before = cursor.refused
     left = source.count(cursor.after)
     total = cursor.sent + max(0, (left or 0) - len(cursor.seen))
     for page, after in source.pages(cursor.after):
         fresh = [event for event in page.events if event.digest not in cursor.seen]
-        _send(client, fresh, outcome)
+        _send(client, [_as_told(event, source) for event in fresh], outcome)
         # What the next page will hold again; all of it, where the instant is still the same.
         seen = frozenset(event.digest for event in page.events if event.at is None or event.at >= after)
         cursor = ImportCursor(
-            after, seen | cursor.seen if after == cursor.after else seen, cursor.sent + len(fresh)
+            after,
+            seen | cursor.seen if after == cursor.after else seen,
+            cursor.sent + len(fresh),
+            refused_before + outcome.refused,
         )
         file.write(cursor)
         progress(Progress("import", cursor.sent, max(total, cursor.sent)))
+    progress(Progress("import", cursor.sent, cursor.sent))
     return outcome
+
+
+def _as_told(event: PageEvent, source: EventSource) -> PageEvent:
+    return event if source.is_headwater else replace(event, text=without_added_nulls(event.text))
 
 
 def _send(client: Client, events: list[PageEvent], outcome: Outcome) -> None:
@@ -153,6 +168,7 @@ def _tell(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
                 "resumed": outcome.resumed,
                 "position": outcome.position,
                 "removedBefore": None if removed is None else removed.isoformat(),
+                "notGiven": outcome.not_given,
                 "seconds": round(seconds, 3),
             }
         )
@@ -161,6 +177,11 @@ def _tell(outcome: Outcome, seconds: float, *, as_json: bool) -> None:
         warn(
             f"the source has removed events that it received before {instant(removed.isoformat())}:"
             " they are not taken over"
+        )
+    if outcome.not_given:
+        warn(
+            f"the source counts {count(outcome.not_given, 'event')} more than it gives: Marquez keeps DatasetEvents"
+            " and JobEvents to itself, they have to be told again"
         )
     for refusal in outcome.refusals:
         warn(f"event of {refusal.at or 'no instant'}: {refusal.code}: {refusal.reason}")
