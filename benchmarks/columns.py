@@ -1,4 +1,4 @@
-"""What column lineage costs the followers: the same events with and without it, in turns."""
+"""What columns cost the followers: the same events with and without them, in turns; and new datasets that have them."""
 
 import copy
 import datetime as dt
@@ -8,9 +8,9 @@ from typing import Any
 from benchmarks.events import pair
 from benchmarks.load import events_body, post_all, request
 from benchmarks.machine import machine
+from benchmarks.new_datasets import DATASETS, measure_new_datasets
 from benchmarks.server import Server, running_server, temporary_folder
 
-WORKER = "headwater-worke"  # as far as the kernel keeps a name
 START = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 #: Every job comes by once in so many pairs.
 ROUND_OF_JOBS = 1_000
@@ -32,26 +32,20 @@ def _bodies(first: int, pairs: int, *, columns: bool) -> list[bytes]:
     ]
 
 
-def _worker_seconds(server: Server) -> float:
-    """Return the processor time that the worker has used, in seconds."""
-    worker = next(process for process in server.processes() if process.name() == WORKER)
-    times = worker.cpu_times()
-    return times.user + times.system
-
-
 def _worker_us_per_event(server: Server, first: int, pairs: int, *, columns: bool) -> float:
     bodies = _bodies(first, pairs, columns=columns)
-    before = _worker_seconds(server)
+    before = server.worker_seconds()
     answers, _ = post_all(server.port, bodies, 4)
     answers.check()
     server.wait_until_followed()
-    return 1e6 * (_worker_seconds(server) - before) / (2 * pairs)
+    return 1e6 * (server.worker_seconds() - before) / (2 * pairs)
 
 
 def measure_columns(rounds: int = 5, pairs: int = 4_000) -> dict[str, Any]:
     """Return the worker's processor time per event, in microseconds, and by how much columns raise it, in percent.
 
-    `first` is the time in which every job is told of for the first time, `steady` what comes after it.
+    `first` is the time in which every job is told of for the first time, `steady` what comes after it; `datasets` are
+    new ones, told of by an event each, see `new_datasets`.
     """
     found: dict[tuple[str, bool], list[float]] = {}
     for _ in range(rounds):
@@ -63,8 +57,10 @@ def measure_columns(rounds: int = 5, pairs: int = 4_000) -> dict[str, Any]:
             found.setdefault(("steady", columns), []).append(steady)
     # The least of the rounds: whatever else the machine does only adds.
     least = {key: min(values) for key, values in found.items()}
+    datasets = measure_new_datasets(rounds)
+    bare = datasets.pop("bare")
     return {
-        "n": rounds * 2 * (ROUND_OF_JOBS + pairs),
+        "n": rounds * 2 * (ROUND_OF_JOBS + pairs) + rounds * 3 * DATASETS,
         **{
             part: {
                 "us_per_event": round(least[part, True], 1),
@@ -73,10 +69,12 @@ def measure_columns(rounds: int = 5, pairs: int = 4_000) -> dict[str, Any]:
             }
             for part in ("first", "steady")
         },
+        "datasets": datasets,
         "reference": {
             "what": "the same events without the columnLineage facet",
             "first_us_per_event": round(least["first", False], 1),
             "steady_us_per_event": round(least["steady", False], 1),
+            "datasets_without_columns": bare,
         },
         "machine": machine(),
     }

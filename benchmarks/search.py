@@ -10,13 +10,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
-from sqlalchemy import make_url
 
 from benchmarks.layered_graph import SEED
 from benchmarks.load import events_body, post_all, request
 from benchmarks.machine import machine, percentile
 from benchmarks.server import Server, running_server, temporary_folder
-from catalog.embedded.running import running_url
 
 DATASETS = 100_000
 BATCH = 500
@@ -140,18 +138,11 @@ def _load(server: Server) -> dict[str, float]:
     answers.check()
     server.wait_until_followed(1_200)
     followed = time.perf_counter() - started
-    with psycopg.connect(_plain_url(server), autocommit=True) as connection:
-        while connection.execute("SELECT FROM search_change LIMIT 1").fetchone() is not None:
-            time.sleep(0.5)
-        found = time.perf_counter() - started
+    server.wait_until_found(1_200)
+    found = time.perf_counter() - started
+    with psycopg.connect(server.database_url, autocommit=True) as connection:
         connection.execute("VACUUM (ANALYZE)")
     return {"followed_s": round(followed, 1), "indexed_s": round(found, 1)}
-
-
-def _plain_url(server: Server) -> str:
-    url = running_url(server.data_dir)
-    assert url is not None
-    return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
 
 def _measured(server: Server) -> dict[str, Any]:
@@ -190,7 +181,7 @@ def _measured(server: Server) -> dict[str, Any]:
 
 def _reference(server: Server) -> dict[str, Any]:
     taken = []
-    with psycopg.connect(_plain_url(server), autocommit=True) as connection:
+    with psycopg.connect(server.database_url, autocommit=True) as connection:
         for text, _ in _questions()["one_word"][WARM : WARM + 20]:
             started = time.perf_counter()
             connection.execute(

@@ -16,9 +16,14 @@ from pathlib import Path
 from typing import Any
 
 import psutil
+import psycopg
+from sqlalchemy import make_url
+
+from catalog.embedded.running import running_url
 
 HEADWATER = Path(sys.executable).with_name("headwater")
 START_SECONDS = 60.0
+WORKER = "headwater-worke"  # as far as the kernel keeps a name
 
 
 @dataclass(frozen=True)
@@ -39,6 +44,13 @@ class Server:
     def token(self) -> str:
         """The local token."""
         return (self.data_dir / "local-token").read_text("ascii").strip()
+
+    @property
+    def database_url(self) -> str:
+        """The database as the driver takes it."""
+        url = running_url(self.data_dir)
+        assert url is not None
+        return make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
 
     def graphql(self, query: str, **variables: Any) -> Any:
         """Return the data of the answer; raise on errors."""
@@ -67,6 +79,22 @@ class Server:
                 return time.perf_counter() - started
             time.sleep(0.02)
         raise TimeoutError(f"the followers had work left after {seconds} s")
+
+    def wait_until_found(self, seconds: float = 600.0) -> float:
+        """Return how many seconds it took until everything that was followed could be searched for."""
+        started = time.perf_counter()
+        with psycopg.connect(self.database_url, autocommit=True) as connection:
+            while time.perf_counter() - started < seconds:
+                if connection.execute("SELECT FROM search_change LIMIT 1").fetchone() is None:
+                    return time.perf_counter() - started
+                time.sleep(0.02)
+        raise TimeoutError(f"the index of the search had work left after {seconds} s")
+
+    def worker_seconds(self) -> float:
+        """Return the processor time that the worker has used, in seconds."""
+        worker = next(process for process in self.processes() if process.name() == WORKER)
+        times = worker.cpu_times()
+        return times.user + times.system
 
     def processes(self) -> list[psutil.Process]:
         """Return every process of this Headwater."""

@@ -132,8 +132,13 @@ def name_based_uuid(*parts: str) -> uuid.UUID:
     return uuid.uuid5(NAMESPACE, "".join(f"{len(part)}:{part}" for part in parts))
 
 
+def digest_uuid_once(*parts: str) -> uuid.UUID:
+    """Return what `digest_uuid` returns, and do not remember it: for names that are too many to be asked for again."""
+    text = "".join([f"{len(part)}:{part}" for part in parts])
+    return uuid.UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+
+
 @functools.lru_cache(maxsize=65_536)
 def digest_uuid(*parts: str) -> uuid.UUID:
     """Return 128 bits of digest of the parts as a key for rows, several times cheaper than a UUIDv5."""
-    text = "".join([f"{len(part)}:{part}" for part in parts])
-    return uuid.UUID(bytes=blake2b(text.encode(), digest_size=16).digest())
+    return digest_uuid_once(*parts)

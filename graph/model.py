@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from enum import Enum, Flag, StrEnum, auto
 from typing import NamedTuple
 
-from catalog.keys import DatasetKey, JobKey, digest_uuid
+from catalog.keys import DatasetKey, JobKey, digest_uuid, digest_uuid_once
 
 
 class NodeKind(StrEnum):
@@ -28,6 +28,10 @@ class NodeKind(StrEnum):
 
     # That of enums is a function of Python's, and an answer may hash many thousands.
     __hash__ = str.__hash__
+
+
+#: Looked up once: a batch makes many thousands of fields.
+_FIELD = NodeKind.FIELD
 
 
 class EdgeKind(StrEnum):
@@ -79,7 +83,9 @@ class Node(NamedTuple):
     @property
     def key(self) -> uuid.UUID:
         """The identity of its row; that of a dataset or a job is the same everywhere."""
-        return digest_uuid(*(self if self.field else self[:3]))
+        if self.field:
+            return digest_uuid_once(_FIELD.value, self.namespace, self.name, self.field)
+        return digest_uuid(*self[:3])
 
     @property
     def dataset(self) -> "Node":
@@ -95,7 +101,8 @@ class Node(NamedTuple):
     @classmethod
     def of_field(cls, dataset: DatasetKey, field: str) -> "Node":
         """Return the node of a field."""
-        return cls(NodeKind.FIELD, dataset.namespace, dataset.name, field)
+        namespace, name = dataset
+        return cls(_FIELD, namespace, name, field)
 
 
 class Edge(NamedTuple):

@@ -26,7 +26,7 @@ HOST_SWEEP_SECONDS = 5.0
 WEBHOOK_SWEEP_SECONDS = 15.0
 #: How often a worker looks for what nobody has brought into the index of the search: what was there before the index,
 #: what an older release wrote, what was too much for one transaction.
-SEARCH_SWEEP_SECONDS = 2.0
+SEARCH_SWEEP_SECONDS = 0.5
 #: How often a worker looks for outputs that need not be kept any longer.
 OUTPUT_SWEEP_SECONDS = 3600.0
 #: And for how long it has worked before the first time: a start has better things to do.

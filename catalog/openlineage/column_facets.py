@@ -113,7 +113,7 @@ def _sources(
         except SloppyError as exc:
             problems.append(f"{pointer}/{index}: {exc}")
             continue
-        found = tuple(_transformation(value) for value in named if type(value) is dict)
+        found = tuple([_transformation(value) for value in named if type(value) is dict]) if named else ()
         yield ColumnSource(key, field, found or else_by)
 
 

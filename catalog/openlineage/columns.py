@@ -133,6 +133,9 @@ class ColumnLineage:
 
 
 def _sorted(sources: Iterable[ColumnSource]) -> tuple[ColumnSource, ...]:
+    sources = tuple(sources)
+    if len(sources) < 2 and all(len(source.transformations) < 2 for source in sources):
+        return sources  # as most fields have
     found: dict[tuple[DatasetKey, str], set[Transformation]] = {}
     for dataset, field, transformations in sources:
         found.setdefault((dataset, field), set()).update(transformations)
