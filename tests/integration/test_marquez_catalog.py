@@ -27,6 +27,10 @@ HARD_NAMES = [
 ]
 
 
+#: The run within which another one was started.
+PARENT = "019299c5-73cf-7069-a70f-74eb8070b577"
+
+
 def facet(**members: Any) -> dict[str, Any]:
     return {"_producer": "https://example.com", "_schemaURL": "https://example.com/facet.json", **members}
 
@@ -38,6 +42,7 @@ def sales(database_url: str) -> uuid.UUID:
     start["run"]["facets"] = {
         "nominalTime": facet(nominalStartTime="2026-01-01T00:00:00Z", nominalEndTime="2026-01-02T00:00:00Z"),
         "note": facet(n=1),
+        "parent": facet(run={"runId": PARENT}, job={"namespace": "ns", "name": "nightly"}),
     }
     start["job"]["facets"] = {
         "jobType": facet(processingType="STREAMING", integration="SPARK", jobType="JOB"),
@@ -113,6 +118,7 @@ def test_a_job_has_its_runs_and_what_it_reads_and_writes(database_url: str, tmp_
         job = await reading.get("namespaces", "ns", "jobs", "load")
         check_shape(job, shapes.Job)
         assert (job["type"], job["description"]) == ("STREAM", "loads sales")
+        assert job["labels"] == ["JOB", "SPARK"]
         assert (job["location"], job["tags"]) == ("https://example.com/load.py", ["nightly"])
         assert job["inputs"] == [{"namespace": "ns", "name": "raw"}]
         assert job["outputs"] == [{"namespace": "ns", "name": "sales"}]
@@ -129,6 +135,14 @@ def test_a_job_has_its_runs_and_what_it_reads_and_writes(database_url: str, tmp_
         assert (found["durationMs"], found["nominalEndTime"]) == (60_000, "2026-01-02T00:00:00Z")
         assert found["jobVersion"] == {"namespace": "ns", "name": "load", "version": job["currentVersion"]}
         assert found["facets"]["note"]["n"] == 2
+        assert found["args"] == {
+            "nominal_start_time": "2026-01-01T00:00:00Z",
+            "nominal_end_time": "2026-01-02T00:00:00Z",
+            "run_id": PARENT,
+            "name": "nightly",
+            "namespace": "ns",
+        }
+        assert runs["runs"][0]["args"] == {}
         (read_version,), (made,) = found["inputDatasetVersions"], found["outputDatasetVersions"]
         assert read_version["datasetVersionId"]["name"] == "raw"
         assert read_version["facets"]["inputStatistics"]["rowCount"] == 7
@@ -137,7 +151,7 @@ def test_a_job_has_its_runs_and_what_it_reads_and_writes(database_url: str, tmp_
 
         jobs = await reading.get("jobs")
         check_shape(jobs, shapes.JobList)
-        assert [each["name"] for each in jobs["jobs"]] == ["load", "make raw"]
+        assert [each["name"] for each in jobs["jobs"]] == ["load", "make raw", "nightly"]
         assert await reading.get("namespaces", "ns", "jobs") == jobs
 
     read(database_url, tmp_path, story)
@@ -151,8 +165,9 @@ def test_facets_of_a_run_of_its_job_and_of_its_datasets(database_url: str, tmp_p
             found = await reading.get("jobs", "runs", run, "facets", type=kind)
             check_shape(found, shapes.RunFacets)
             assert found["runId"] == str(run)
+            assert await reading.get("jobs", "runs", run, "facets", type=kind.upper()) == found
             if kind == "run":
-                assert set(found["facets"]) == {"nominalTime", "note"}
+                assert set(found["facets"]) == {"nominalTime", "note", "parent"}
             elif kind == "job":
                 assert set(found["facets"]) == {"jobType", "documentation", "sourceCodeLocation", "tags"}
             else:
@@ -250,7 +265,6 @@ def test_what_does_not_fit_or_is_not_there_is_refused(database_url: str, tmp_pat
         for parts in (
             ("namespaces", "none"),
             ("namespaces", "none", "datasets"),
-            ("namespaces", "none", "jobs"),
             ("namespaces", "ns", "datasets", "none"),
             ("namespaces", "ns", "datasets", "none", "versions"),
             ("namespaces", "ns", "datasets", "sales", "versions", uuid.uuid4()),
@@ -261,6 +275,8 @@ def test_what_does_not_fit_or_is_not_there_is_refused(database_url: str, tmp_pat
             ("namespaces", "ns", "elsewhere"),
         ):
             assert await reading.refused(*parts) == (404, "not-found"), parts
+        # Marquez knows no difference between a namespace without jobs and none.
+        assert await reading.get("namespaces", "none", "jobs") == {"jobs": [], "totalCount": 0}
         assert await reading.refused("jobs", "runs", "no uuid") == (400, "invalid-input")
         assert await reading.refused("namespaces", "ns", "datasets", "sales", "versions", "7") == (
             400,

@@ -96,7 +96,7 @@ def test_columns_come_from_where_the_producer_says(client: MarquezClient) -> Non
     (table,) = client.get_column_lineage_by_dataset_field(SPARK, "/user/hive/warehouse/t2", "a", depth=1)[
         "graph"
     ][:1]
-    assert table["data"]["transformationType"] == "DIRECT"
+    assert table["data"]["transformationType"] == "IDENTITY"
     assert [each["dataset"] for each in table["data"]["inputFields"]] == ["/user/hive/warehouse/t1"]
     # Only what is downstream; and what the columns that a job writes come from.
     near = client.get_column_lineage_by_dataset(

@@ -95,11 +95,36 @@ def test_what_a_column_comes_from_and_how(database_url: str, tmp_path: Path) -> 
             "datasetVersion": None,
             "field": "a",
             "transformationDescription": "as it is",
-            "transformationType": "DIRECT",
+            "transformationType": "IDENTITY",
             "transformations": [DIRECT],
         }
         assert (second["field"], second["transformationType"]) == ("day", "INDIRECT")
         assert found["completeness"] == {"complete": True, "reason": None, "frontier": []}
+
+    read(database_url, tmp_path, story)
+
+
+def test_how_a_column_is_made_is_told_in_marquez_words(database_url: str, tmp_path: Path) -> None:
+    made_of = {
+        "a": [source("raw", "x")],
+        "b": [source("raw", "x", {"type": "DIRECT", "subtype": "AGGREGATION"})],
+    }
+    event = run_event(uuid.uuid4(), job="load", inputs=["raw"], outputs=["orders"])
+    told = {name: {"inputFields": found} for name, found in made_of.items()}
+    # The old form of the facet names one transformation for a column; a filter by another column is none.
+    told["a"] |= {"transformationType": "MASKED", "transformationDescription": "hashed"}
+    every = [source("raw", "day", {"type": "INDIRECT", "subtype": "FILTER", "description": "one day"})]
+    event["outputs"][0]["facets"] = {"columnLineage": {"fields": told, "dataset": every}}
+    heard(database_url, [fact_of_event(event)])
+
+    async def story(reading: Reading) -> None:
+        found = await reading.get("column-lineage", nodeId="dataset:ns:orders")
+        columns = {node["data"]["field"]: node["data"] for node in found["graph"]}
+        for name, kind, description in (("a", "MASKED", "hashed"), ("b", "DIRECT", None)):
+            column = columns[name]
+            assert (column["transformationType"], column["transformationDescription"]) == (kind, description)
+            types = {each["field"]: each["transformationType"] for each in column["inputFields"]}
+            assert types == {"x": kind, "day": "INDIRECT"}
 
     read(database_url, tmp_path, story)
 

@@ -23,6 +23,9 @@ from web.marquez.route import NameRoute
 from web.marquez.shapes import ColumnLineageGraph, ColumnNode, GraphEdge, InputFieldData
 
 _KINDS = ("dataset", "datasetField", "job")
+_INDIRECT = "INDIRECT"
+#: All that the facet's old form knows.
+_OLD_TYPES = frozenset({"IDENTITY", "MASKED"})
 
 
 def column_lineage_graph(
@@ -107,6 +110,8 @@ def _nodes(request: QueryRequest, walk: ColumnWalk) -> list[ColumnNode]:
     answer: list[ColumnNode] = []
     for column in shown:
         inputs = [_input(each.origin, walk.derivations[each]) for each in incoming[column]]
+        # A filter says nothing of how the value is made, where something else does.
+        made_of = [each for each in inputs if each["transformationType"] != _INDIRECT] or inputs
         answer.append(
             {
                 "id": column.node_id,
@@ -117,8 +122,10 @@ def _nodes(request: QueryRequest, walk: ColumnWalk) -> list[ColumnNode]:
                     "datasetVersion": None,
                     "field": column.name,
                     "fieldType": types.get(column.dataset, {}).get(column.name) or "",
-                    "transformationDescription": _first(each["transformationDescription"] for each in inputs),
-                    "transformationType": _first(each["transformationType"] for each in inputs),
+                    "transformationDescription": _first(
+                        each["transformationDescription"] for each in made_of
+                    ),
+                    "transformationType": _first(each["transformationType"] for each in made_of),
                     "inputFields": inputs,
                 },
                 "inEdges": [_edge(column, each.origin) for each in incoming[column]],
@@ -140,7 +147,7 @@ def _input(column: Column, transformations: set[Transformation]) -> InputFieldDa
         "datasetVersion": None,
         "field": column.name,
         "transformationDescription": _first(each.description for each in told),
-        "transformationType": _first(each.type for each in told),
+        "transformationType": _first(map(_transformation_type, told)),
         "transformations": [
             {
                 "type": each.type,
@@ -151,6 +158,11 @@ def _input(column: Column, transformations: set[Transformation]) -> InputFieldDa
             for each in told
         ],
     }
+
+
+def _transformation_type(told: Transformation) -> str:
+    """Return what the facet's old form, the one that Marquez knows, calls the transformation, else its type."""
+    return told.subtype if told.subtype in _OLD_TYPES or not told.type else told.type
 
 
 def _first(texts: Iterable[str | None]) -> str | None:

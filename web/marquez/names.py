@@ -102,6 +102,12 @@ def tags(told: Described) -> list[str]:
     return sorted({tag.key for tag in told.tags if tag.field is None}) if told.tags else []
 
 
+def labels(told: Described) -> list[str]:
+    """Return what a job is and what told of it, as its jobType facet says."""
+    kind = told.job_type
+    return [] if kind is None else [text for text in (kind.job_type, kind.integration) if text is not None]
+
+
 def fields(columns: Sequence[FieldRecord], above: str = "") -> list[Field]:
     """Return columns; those within a nested one stand after it, with its name and a dot before theirs."""
     found: list[Field] = []

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, assert_never
 
 from fastapi import APIRouter, Path, Query, Request
+from pydantic import BeforeValidator
 from starlette.responses import Response
 
 from catalog.errors import NotFound, QueryTooExpensive
@@ -34,6 +35,7 @@ from web.marquez.shapes import (
     RunFacets,
 )
 
+Whose = Annotated[Literal["run", "job", "dataset"], BeforeValidator(lambda text: str(text).lower())]
 RunId = Annotated[uuid.UUID, Path(description="UUID of the run.")]
 
 
@@ -80,6 +82,7 @@ def whole_runs(request: QueryRequest, runs: Sequence[RunRecord]) -> list[Run]:
             last_at=events.last_event_at,
             version=_job_version(events),
         )
+        whole["args"] = _args(events)
         whole["nominalStartTime"] = events.nominal_start
         whole["nominalEndTime"] = events.nominal_end
         whole["inputDatasetVersions"] = [
@@ -116,6 +119,21 @@ def _with_facets(
         named = version["datasetVersionId"]
         version["facets"] = plain(told.get(DatasetKey(named["namespace"], named["name"]), {}))
     return version
+
+
+def _args(events: MergedRun) -> dict[str, str]:
+    """Return the arguments that Marquez makes of the facets `nominalTime` and `parent`."""
+    args = {}
+    for name, instant in (
+        ("nominal_start_time", events.nominal_start),
+        ("nominal_end_time", events.nominal_end),
+    ):
+        if instant is not None:
+            args[name] = instant.isoformat().replace("+00:00", "Z")
+    if (parent := events.parent) is not None:
+        args["run_id"] = str(parent.run.run_id)
+        args["name"], args["namespace"] = parent.run.job.name, parent.run.job.namespace
+    return args
 
 
 def _job_version(events: MergedRun) -> NamedVersion | None:
@@ -192,7 +210,7 @@ def run_router(asking: Asking) -> APIRouter:
         request: Request,
         id: RunId,  # noqa: A002 - the name in Marquez's specification
         type: Annotated[  # noqa: A002 - the name in Marquez's specification
-            Literal["run", "job", "dataset"], Query(description="Whose facets; in lower case.")
+            Whose, Query(description="Whose facets: of the run, its job or its datasets.")
         ],
     ) -> Response:
         """The facets that the events of a run told, merged: the greatest event that names one decides."""

@@ -24,7 +24,11 @@ _BLANK = r"\t-\r\u001c-\u0020%\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\
 _SOME_WORD = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
 
 Filter = Annotated[Literal["dataset", "job"], BeforeValidator(lambda text: str(text).lower())]
-Sort = Annotated[Literal["name", "updated_at"], BeforeValidator(lambda text: str(text).lower())]
+#: `updated_at` as Marquez's specification writes it; its server knows `UPDATE_AT` alone.
+Sort = Annotated[
+    Literal["name", "updated_at"],
+    BeforeValidator(lambda text: str(text).lower().replace("update_at", "updated_at")),
+]
 
 
 def _results(request: QueryRequest, hits: Sequence[Hit]) -> list[SearchResult]:

@@ -299,7 +299,10 @@ class InputFieldData(InputField):
 
 
 class ColumnData(TypedDict):
-    """A column and what it comes from; type and description are those of the first input that has one."""
+    """A column and what it comes from; type and description are those of the first input that has one.
+
+    Inputs on which it depends as every column does (a filter, a join) come last in that.
+    """
 
     namespace: str
     dataset: str
