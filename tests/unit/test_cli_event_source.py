@@ -15,6 +15,7 @@ from web.cli import event_source
 from web.cli.event_pages import read_page
 from web.cli.event_source import EARLIEST, EventSource, source_url
 from web.cli.import_cursor import CursorFile, ImportCursor
+from web.cli.marquez_nulls import without_added_nulls
 
 T0 = dt.datetime(2026, 1, 1, tzinfo=dt.UTC)
 
@@ -146,6 +147,34 @@ def test_a_page_keeps_each_event_byte_for_byte() -> None:
     for wrong in (b"[]", b"{}", b'{"events": 7}', b'{"events": [', b"\xff", b'{"events": [}', b"<html>"):
         with pytest.raises(UnexpectedAnswer):
             read_page(wrong)
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            '{"run":{"facets":null},"inputs":null,"n":123456789012345678901}',
+            '{"run":{},"n":123456789012345678901}',
+        ),
+        (
+            '{"outputs":[{"facets":{"schema":null,"mine":null}},null]}',
+            '{"outputs":[{"facets":{"mine":null}},null]}',
+        ),
+        (
+            '{"outputs":[{"facets":{"columnLineage":{"fields":{"c":{"transformationType":null,"x":null}}}}}]}',
+            '{"outputs":[{"facets":{"columnLineage":{"fields":{"c":{"x":null}}}}}]}',
+        ),
+        # What Marquez did not add stays byte for byte, and so does what is no event.
+        ('{"job": {"name": null}, "n": 1.10}', '{"job": {"name": null}, "n": 1.10}'),
+        ('{"run": null', '{"run": null'),
+        ("[null]", "[null]"),
+        ('{"run":null,"x":"\ud800"}', '{"run":null,"x":"\ud800"}'),
+        ('{"run":null,"x":' + "[" * 1100 + "]" * 1100 + "}", None),
+    ],
+    ids=range(8),
+)
+def test_nulls_that_marquez_writes_are_left_away_and_no_others(given: str, told: str | None) -> None:
+    assert without_added_nulls(given) == (given if told is None else told)
 
 
 def test_how_far_an_import_has_come_is_kept_for_each_source(tmp_path: Path) -> None:
