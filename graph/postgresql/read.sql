@@ -89,12 +89,6 @@ FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
 SELECT array_agg(id), array_agg(kind), array_agg(namespace), array_agg(name), array_agg(coalesce(field, ''))
 FROM graph_node WHERE id = ANY(%(ids)b::bigint[])
 
--- name: parked
-SELECT o.kind, o.body FROM parked p LEFT JOIN observation o ON o.sequence = p.position WHERE p.follower = 'graph'
-
--- name: parked_facts
-SELECT position FROM parked WHERE follower = 'state' ORDER BY position LIMIT %(limit)s
-
 -- name: all_nodes
 SELECT kind, namespace, name, coalesce(field, '') FROM graph_node WHERE generation = %(generation)s
 

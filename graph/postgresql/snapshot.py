@@ -1,10 +1,9 @@
 """One consistent view of the tables: a read-only transaction in which every question of one answer is asked."""
 
 import contextlib
-import zlib
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 import psycopg
 from sqlalchemy import Engine
@@ -12,29 +11,18 @@ from sqlalchemy import Engine
 from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
 from catalog.keys import DatasetKey, NodeId
-from catalog.ledger import Fact, read_facts_at, read_run_facts
-from catalog.observations import decode_observed
 from catalog.queries import load_queries
-from graph.mentions import fact_mentions, mentions
 from graph.model import COLUMN_STEPS, Direction, EdgeKind, HeldEdge, Node, NodeKind, Span, Vertex
+from graph.parked import read_parked_nodes
 from graph.postgresql.arrays import Ids, ids_cursor
 from graph.postgresql.edge_kinds import EDGE_KINDS
+from graph.snapshot import Found
 from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
 
 QUERIES = load_queries(Path(__file__).with_name("read.sql"))
 
-#: Facts that could not be applied, and facts of one of their runs, that are read for one answer.
-MOST_PARKED_FACTS = 100
-MOST_RUN_FACTS = 1_000
 #: Rows fetched at a time when everything is read.
 STREAM_ROWS = 20_000
-
-
-class Found(NamedTuple):
-    """A stored node and its row."""
-
-    id: int
-    node: Node
 
 
 class Snapshot:
@@ -138,40 +126,8 @@ class Snapshot:
         return {id_: Node(kinds[kind], *names) for id_, kind, *names in rows}
 
     def parked_nodes(self) -> set[str] | None:
-        """Return the node ids that observations and facts name which could not be applied.
-
-        None where one of them cannot be read, or where there are too many to read them for an answer.
-        """
-        if not self._has_parked:
-            return set()
-        try:
-            observed = [decode_observed(kind, bytes(body)) for kind, body in self._all("parked")]
-            facts = self._parked_facts()
-            if facts is None:
-                return None
-            named = [*map(mentions, observed), *map(fact_mentions, facts)]
-        except (HeadwaterError, ValueError, TypeError, LookupError, zlib.error):
-            return None
-        return {node.id for nodes in named for node in nodes}
-
-    def _parked_facts(self) -> list[Fact] | None:
-        """Return the facts that could not be applied, and the other facts of their runs; None where not all are read.
-
-        What a run reads and writes stands in all of its events: without one of them the others may not count.
-        """
-        positions = [row[0] for row in self._all("parked_facts", limit=MOST_PARKED_FACTS + 1)]
-        if len(positions) > MOST_PARKED_FACTS:
-            return None
-        connection = self._cursor.connection
-        facts = read_facts_at(connection, positions)
-        if len(facts) < len(positions):
-            return None
-        for run_id in sorted({fact.run_id for fact in facts if fact.run_id is not None}):
-            events = read_run_facts(connection, run_id, limit=MOST_RUN_FACTS + 1)
-            if len(events) > MOST_RUN_FACTS:
-                return None
-            facts += events
-        return facts
+        """Return the node ids that observations and facts name which could not be applied; None as in the protocol."""
+        return read_parked_nodes(self._cursor.connection) if self._has_parked else set()
 
     def all_nodes(self) -> Iterator[Node]:
         """Give every node once."""
@@ -214,27 +170,6 @@ class Snapshot:
 
     def _one(self, query: str, **parameters: object) -> Any:
         return self._cursor.execute(QUERIES[query], parameters, prepare=True).fetchone()
-
-
-class FieldSnapshot:
-    """The snapshot for walks between fields, which cross from one name of a dataset to another as datasets do."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self.names = snapshot.names
-
-    def neighbours(self, vertices: Sequence[int], direction: Direction) -> Neighbours:
-        """Return what lies one step from the vertices in the direction."""
-        by_edge, _ = self._snapshot.neighbours(vertices, direction)
-        return Neighbours(by_edge, self._snapshot.field_aliases(vertices)[1])
-
-    def edges(self, vertices: Sequence[int], direction: Direction) -> Edges:
-        """Return the edges that leave or enter the vertices, and their aliases."""
-        origins, destinations, kinds = self._snapshot.edges(vertices, direction)
-        here, there = self._snapshot.field_aliases(vertices)
-        if direction is Direction.UPSTREAM:
-            here, there = there, here
-        return Edges([*origins, *here], [*destinations, *there], [*kinds, *[EdgeKind.ALIAS] * len(here)])
 
 
 @contextlib.contextmanager

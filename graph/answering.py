@@ -1,11 +1,24 @@
 """From the rows that a walk found to the answer: their names, in order, and whether that is everything."""
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from graph.impact_walk import ImpactWalk
-from graph.model import Affected, Completeness, Impact, ImpactLevel, Incomplete, Node, NodeKind, Trail, Want
-from graph.postgresql.snapshot import Snapshot
+from graph.model import (
+    Affected,
+    Completeness,
+    Edge,
+    EdgeKind,
+    Impact,
+    ImpactLevel,
+    Incomplete,
+    Lineage,
+    Node,
+    NodeKind,
+    Trail,
+    Want,
+)
+from graph.snapshot import Snapshot
 from graph.traversal import Walk
 
 #: By what a node id begins with.
@@ -46,6 +59,19 @@ def look_up(snapshot: Snapshot, walk: Walk, *, with_nodes: bool) -> Found:
     return Found(levels, names, nodes, completeness)
 
 
+def lineage_answer(snapshot: Snapshot, walk: Walk, want: Want) -> Lineage:
+    """Return what the walk found as an answer."""
+    found = look_up(snapshot, walk, with_nodes=Want.NODES in want)
+    ordered = [row for level in found.levels for row in level]
+    return Lineage(
+        node_ids=tuple([found.names[row] for row in ordered]),
+        nodes=tuple([found.nodes[row] for row in ordered]) if Want.NODES in want else (),
+        edges=_shown(walk.edges(), ordered, found.names) if Want.EDGES in want else (),
+        completeness=found.completeness,
+        position=snapshot.position,
+    )
+
+
 def impact_answer(snapshot: Snapshot, walk: ImpactWalk, start: Node, want: Want) -> Impact:
     """Return what the walk found as an answer about the start."""
     found = look_up(snapshot, walk, with_nodes=Want.NODES in want)
@@ -74,3 +100,16 @@ def _is_in(row: int, nodes: Mapping[int, Node], parked: Container[str]) -> bool:
     """Return whether the node, or the dataset of the field, is one of the parked."""
     node = nodes.get(row)
     return node is not None and (node.id in parked or (bool(node.field) and node.dataset.id in parked))
+
+
+def _shown(
+    edges: Iterable[tuple[int, int, EdgeKind]], ordered: Sequence[int], names: Mapping[int, str]
+) -> tuple[Edge, ...]:
+    """Return the edges in the order of their nodes, each alias once."""
+    place = {row: index for index, row in enumerate(ordered)}
+    placed = [(place[origin], place[destination], kind) for origin, destination, kind in edges]
+    node_ids = [names[row] for row in ordered]
+    once = (edge for edge in placed if edge[2] is not EdgeKind.ALIAS or edge[0] < edge[1])
+    return tuple(
+        [Edge(node_ids[origin], node_ids[destination], kind) for origin, destination, kind in sorted(once)]
+    )
