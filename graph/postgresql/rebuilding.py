@@ -19,7 +19,7 @@ from catalog.queries import load_queries
 from graph.following import GraphLog, StoredObservation
 from graph.maintenance import Rebuilt
 from graph.postgresql.arrays import Ids, ids_cursor
-from graph.postgresql.writing import write_observations
+from graph.postgresql.writing import write_into
 
 QUERIES = load_queries(Path(__file__).with_name("maintenance.sql"))
 
@@ -46,7 +46,7 @@ class GenerationLog(GraphLog):
         places = {"first": records[0].sequence, "last": records[-1].sequence}
         left_out = {row[0] for row in connection.execute(QUERIES["left_out"], places)}
         decoded = [record.decode() for record in records if record.sequence not in left_out]
-        write_observations(connection, self.generation, decoded)
+        write_into(connection, self.generation, decoded)
 
 
 def rebuild_graph(

@@ -12,10 +12,10 @@ from catalog.database import driver_connection, translated_errors
 from catalog.errors import HeadwaterError
 from catalog.keys import DatasetKey, NodeId
 from catalog.queries import load_queries
+from graph.edge_kinds import EDGE_KINDS
 from graph.model import COLUMN_STEPS, Direction, EdgeKind, HeldEdge, Node, NodeKind, Span, Vertex
 from graph.parked import read_parked_nodes
 from graph.postgresql.arrays import Ids, ids_cursor
-from graph.postgresql.edge_kinds import EDGE_KINDS
 from graph.snapshot import Found
 from graph.traversal import NODE_BITS, NODE_MASK, Edges, Neighbours
 

@@ -14,7 +14,7 @@ from graph.bounds import check_bounds, check_most
 from graph.digest import graph_digest
 from graph.model import Direction, HeldEdge, Impact, JobsBeside, Lineage, Node, Want
 from graph.postgresql.snapshot import open_snapshot
-from graph.postgresql.writing import current_generation, write_observations
+from graph.postgresql.writing import current_generation, write_into
 from graph.questions import ask_impact, ask_jobs_beside, ask_lineage
 from graph.traversal import Bounds
 
@@ -101,4 +101,4 @@ class PostgresqlGraph:
 
 def apply_within(connection: psycopg.Connection[Any], observations: Sequence[Observation]) -> None:
     """Make the observations true in the transaction of the caller, who holds the graph's cursor and moves it."""
-    write_observations(connection, current_generation(connection), observations)
+    write_into(connection, current_generation(connection), observations)

@@ -1,48 +1,24 @@
-"""Observations into tables, within the caller's transaction: nodes first, then links, then the shapes of jobs.
+"""The rows of one generation in the tables, within the caller's transaction."""
 
-There is one writer for each generation, held by the cursor that it moves, so rows are read, compared here and written.
-"""
-
-import datetime as dt
-from collections.abc import Collection, Iterable, Sequence
-from dataclasses import dataclass
+import uuid
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from pathlib import Path
-from typing import Any, assert_never
+from typing import Any
 
 import psycopg
 
 from catalog.errors import HeadwaterError
-from catalog.observations import (
-    AliasObserved,
-    DatasetObserved,
-    JobObserved,
-    Observation,
-    ParentObserved,
-    RenameObserved,
-    ShapeObserved,
-)
+from catalog.observations import Observation
 from catalog.queries import load_queries
-from graph.mentions import mentions
-from graph.model import EdgeKind, Node
+from graph.edge_kinds import EDGE_KIND_NUMBERS
+from graph.model import EdgeKind, Node, Span
 from graph.postgresql.arrays import Ids, ids_cursor
-from graph.postgresql.edge_kinds import EDGE_KIND_NUMBERS, EDGE_KINDS
-from graph.postgresql.histories import JobHistories
-from graph.postgresql.nodes import NodeRows
-from graph.postgresql.rows import EdgeRow
+from graph.rows import EdgeKey, EdgeRow, PointKey, StoredEdge, StoredLink, StoredPoint
+from graph.writing import write_observations
 
 QUERIES = load_queries(Path(__file__).with_name("write.sql"))
 
-
-@dataclass(frozen=True, slots=True)
-class _Link:
-    """An alias, a parent or a former name as it is to stand."""
-
-    kind: EdgeKind
-    owner: int
-    other: int
-    since: dt.datetime
-    type: str
-    sequence: int
+_ALIAS = EDGE_KIND_NUMBERS[EdgeKind.ALIAS]
 
 
 def current_generation(connection: psycopg.Connection[Any]) -> int:
@@ -53,83 +29,94 @@ def current_generation(connection: psycopg.Connection[Any]) -> int:
     return int(row[0])
 
 
-def write_observations(
+def write_into(
     connection: psycopg.Connection[Any], generation: int, observations: Sequence[Observation]
 ) -> None:
     """Make the observations true in the generation; an older one of an identity changes nothing.
 
     The caller's transaction holds the cursor of the generation and commits it together with this.
     """
-    nodes = NodeRows(connection, generation)
-    nodes.ensure(node for observation in observations for node in mentions(observation.observed))
-    ids = nodes.ids
-    links: dict[tuple[EdgeKind, int, int], _Link] = {}
-    histories = JobHistories(connection, nodes)
-    for observation in sorted(observations, key=lambda observation: observation.sequence):
-        sequence, observed = observation.sequence, observation.observed
-        match observed:
-            case DatasetObserved() | JobObserved():
-                pass
-            case ShapeObserved():
-                histories.add(observed, sequence)
-            case ParentObserved(job, parent, since):
-                link = _Link(EdgeKind.PARENT, ids[Node.of(job)], ids[Node.of(parent)], since, "", sequence)
-                links[link.kind, link.owner, link.other] = link
-            case AliasObserved(dataset, alias, type_, since):
-                link = _Link(
-                    EdgeKind.ALIAS, ids[Node.of(dataset)], ids[Node.of(alias)], since, type_, sequence
-                )
-                links[link.kind, link.owner, link.other] = link
-            case RenameObserved(dataset, previous, since):
-                link = _Link(
-                    EdgeKind.RENAMED, ids[Node.of(dataset)], ids[Node.of(previous)], since, "", sequence
-                )
-                links[link.kind, link.owner, link.other] = link
-            case _:
-                assert_never(observed)
-    stale_links, new_links = _compare_links(connection, links.values(), nodes.known)
-    stale_edges, new_edges = histories.write()
-    if stale := stale_links + stale_edges:
-        connection.execute(QUERIES["remove_edges"], {"ctids": stale})
-    _add_edges(connection, new_links + new_edges)
+    write_observations(TableRows(connection, generation), observations)
 
 
-def _compare_links(
-    connection: psycopg.Connection[Any], links: Iterable[_Link], known: Collection[int]
-) -> tuple[list[str], list[EdgeRow]]:
-    """Return the rows (by ctid) that newer links replace, and the rows of these."""
-    # Nothing is its own alias, parent or former name.
-    wanted = {(link.kind, link.owner, link.other): link for link in links if link.owner != link.other}
-    stale: list[str] = []
-    if owners := sorted({link.owner for link in wanted.values()}.intersection(known)):
-        for ctid, number, owner, other, sequence in connection.execute(QUERIES["links"], {"owners": owners}):
-            identity = (EDGE_KINDS[number], owner, other)
-            link = wanted.get(identity)
-            if link is not None and link.sequence > sequence:
-                stale.append(ctid)
-            elif link is not None:
-                del wanted[identity]
-    return stale, [row for link in wanted.values() for row in _link_rows(link)]
+class TableRows:
+    """The tables, of which one generation is written; removes rows by their place (ctid)."""
 
+    def __init__(self, connection: psycopg.Connection[Any], generation: int) -> None:
+        self._connection = connection
+        self._generation = generation
 
-def _link_rows(link: _Link) -> list[EdgeRow]:
-    number = EDGE_KIND_NUMBERS[link.kind]
-    ends = [(link.other, link.owner) if link.kind is EdgeKind.RENAMED else (link.owner, link.other)]
-    if link.kind is EdgeKind.ALIAS:
-        # Walks go along rows, so what is crossed both ways stands both ways.
-        ends.append((link.other, link.owner))
-    return [
-        EdgeRow(link.owner, number, origin, destination, link.since, None, link.type, link.sequence)
-        for origin, destination in ends
-    ]
+    def find_nodes(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, int]:
+        """Return the rows of those keys that are there."""
+        return dict(self._read("find_nodes", generation=self._generation, keys=list(keys)))
 
+    def add_nodes(self, nodes: Mapping[uuid.UUID, tuple[Node, int | None]]) -> Mapping[uuid.UUID, int]:
+        """Add nodes that are not there, each with the row of its dataset where it is a field; return their rows."""
+        made = self._read(
+            "add_nodes",
+            generation=self._generation,
+            keys=list(nodes),
+            kinds=[node.kind.value for node, _ in nodes.values()],
+            namespaces=[node.namespace for node, _ in nodes.values()],
+            names=[node.name for node, _ in nodes.values()],
+            datasets=[dataset for _, dataset in nodes.values()],
+            fields=[node.field or None for node, _ in nodes.values()],
+        )
+        return dict(made)
 
-def _add_edges(connection: psycopg.Connection[Any], rows: Sequence[EdgeRow]) -> None:
-    if rows:
+    def links(self, owners: Collection[int]) -> Iterable[StoredLink]:
+        """Give the aliases, parents and former names that these nodes own."""
+        rows = self._connection.execute(QUERIES["links"], {"owners": list(owners)})
+        return map(StoredLink._make, rows)
+
+    def points(self, windows: Mapping[int, tuple[PointKey, PointKey]]) -> Iterable[StoredPoint]:
+        """Give for each job the points of its window, the last before it and the first after it that state a shape."""
+        rows = self._read(
+            "points",
+            jobs=list(windows),
+            first_ats=[first.at for first, _ in windows.values()],
+            first_tiebreaks=[first.tiebreak for first, _ in windows.values()],
+            last_ats=[last.at for _, last in windows.values()],
+            last_tiebreaks=[last.tiebreak for _, last in windows.values()],
+        )
+        for job, at, tiebreak, sequence, shape in rows:
+            yield StoredPoint(job, PointKey(at, tiebreak), sequence, shape)
+
+    def job_edges(self, windows: Mapping[int, Span]) -> Iterable[StoredEdge]:
+        """Give for each job what its shapes stated, as far as it lies in or touches the window."""
+        rows = self._read(
+            "job_edges",
+            jobs=list(windows),
+            starts=[window.start for window in windows.values()],
+            ends=[window.end for window in windows.values()],
+        )
+        for ctid, owner, start, end, *key in rows:
+            yield StoredEdge(ctid, owner, Span(start, end), EdgeKey(*key))
+
+    def save_points(self, points: Sequence[StoredPoint]) -> None:
+        """Add the points, or replace those with their places."""
+        rows = [(point.job, *point.key, point.sequence, point.shape) for point in points]
+        names = ("jobs", "ats", "tiebreaks", "sequences", "shapes")
+        columns: Sequence[tuple[Any, ...]] = list(zip(*rows, strict=True))
+        parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
+        self._connection.execute(QUERIES["save_points"], parameters)
+
+    def remove_edges(self, handles: Sequence[str]) -> None:
+        """Remove these edges."""
+        self._connection.execute(QUERIES["remove_edges"], {"ctids": handles})
+
+    def add_edges(self, rows: Sequence[EdgeRow]) -> None:
+        """Add these edges; walks go along rows, so what is crossed both ways stands both ways."""
+        back = [
+            row._replace(origin=row.destination, destination=row.origin) for row in rows if row.kind == _ALIAS
+        ]
         names = ("owners", "kinds", "origins", "destinations", "starts", "ends", "types", "sequences")
-        columns = zip(*rows, strict=True)
+        columns = zip(*rows, *back, strict=True)
         parameters: dict[str, Any] = {name: list(column) for name, column in zip(names, columns, strict=True)}
         parameters |= {
             name: Ids(parameters[name]) for name in ("owners", "origins", "destinations", "sequences")
         }
-        ids_cursor(connection).execute(QUERIES["add_edges"], parameters)
+        ids_cursor(self._connection).execute(QUERIES["add_edges"], parameters)
+
+    def _read(self, query: str, **parameters: object) -> "psycopg.Cursor[Any]":
+        return self._connection.cursor(binary=True).execute(QUERIES[query], parameters)

@@ -10,17 +10,17 @@ import pytest
 import sqlalchemy as sa
 from sqlalchemy import Engine, text
 
-import graph.postgresql.histories
+import graph.histories
 import graph.traversal
 from catalog.database import create_database_engine
 from catalog.errors import DatabaseUnavailable, HeadwaterError
 from catalog.facts import FactKind
 from catalog.keys import DatasetKey, JobKey
 from catalog.ledger import NewFact
+from graph.edge_kinds import EDGE_KIND_NUMBERS, EDGE_KINDS
 from graph.following import GraphLog
 from graph.memory import MemoryGraph
 from graph.model import CARRIES_DATA, Direction, EdgeKind, Incomplete, Want
-from graph.postgresql.edge_kinds import EDGE_KIND_NUMBERS, EDGE_KINDS
 from graph.postgresql.snapshot import QUERIES
 from graph.postgresql.store import PostgresqlGraph
 from tests.support.graphs import (
@@ -255,7 +255,7 @@ def test_a_parked_command_touches_no_answer(
 def test_more_flows_than_there_are_steps_are_refused(
     store: PostgresqlGraph, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(graph.postgresql.histories, "STEPS", 3)
+    monkeypatch.setattr(graph.histories, "STEPS", 3)
     store.apply(log(shaped("J", explicit(flow("a", "x"), flow("b", "y")))))
     before = store.digest()
     with pytest.raises(HeadwaterError, match="expected fewer than 3 flows"):

@@ -1,24 +1,27 @@
 """The rows of nodes of one generation, found or made for one batch."""
 
 import uuid
-from collections.abc import Iterable, Mapping
-from pathlib import Path
-from typing import Any
+from collections.abc import Collection, Iterable, Mapping
+from typing import Protocol
 
-import psycopg
-
-from catalog.queries import load_queries
 from graph.model import Node, NodeKind
 
-QUERIES = load_queries(Path(__file__).with_name("write.sql"))
+
+class NodeTable(Protocol):
+    """Where one generation keeps its nodes; each has a number, its row."""
+
+    def find_nodes(self, keys: Collection[uuid.UUID]) -> Mapping[uuid.UUID, int]:
+        """Return the rows of those keys that are there."""
+
+    def add_nodes(self, nodes: Mapping[uuid.UUID, tuple[Node, int | None]]) -> Mapping[uuid.UUID, int]:
+        """Add nodes that are not there, each with the row of its dataset where it is a field; return their rows."""
 
 
 class NodeRows:
     """Ids of nodes by node; `known` are those that were there before this batch."""
 
-    def __init__(self, connection: psycopg.Connection[Any], generation: int) -> None:
-        self._connection = connection
-        self._generation = generation
+    def __init__(self, table: NodeTable) -> None:
+        self._table = table
         self.ids: dict[Node, int] = {}
         self.known: set[int] = set()
 
@@ -40,22 +43,9 @@ class NodeRows:
         # Of a dataset that is new there is no field yet.
         sought = [key for key, node in keys.items() if (row := nodes[node]) is None or row in self.known]
         if sought:
-            found = self._read("find_nodes", {"generation": self._generation, "keys": sought})
+            found = self._table.find_nodes(sought)
             self.ids.update((keys.pop(key), id_) for key, id_ in found.items())
             self.known.update(found.values())
         if keys:
-            missing = keys.values()
-            parameters = {
-                "generation": self._generation,
-                "keys": list(keys),
-                "kinds": [node.kind.value for node in missing],
-                "namespaces": [node.namespace for node in missing],
-                "names": [node.name for node in missing],
-                "datasets": [nodes[node] for node in missing],
-                "fields": [node.field or None for node in missing],
-            }
-            made = self._read("add_nodes", parameters)
+            made = self._table.add_nodes({key: (node, nodes[node]) for key, node in keys.items()})
             self.ids.update((keys[key], id_) for key, id_ in made.items())
-
-    def _read(self, query: str, parameters: dict[str, Any]) -> dict[uuid.UUID, int]:
-        return dict(self._connection.cursor(binary=True).execute(QUERIES[query], parameters).fetchall())

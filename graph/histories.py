@@ -1,44 +1,22 @@
 """The edges of jobs over time: new points of a job's history change only what lies between their neighbours."""
 
-import datetime as dt
-import uuid
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from pathlib import Path
-from typing import Any, NamedTuple
 
 import orjson
-import psycopg
 
 from catalog.errors import HeadwaterError
 from catalog.keys import JobKey
 from catalog.observations import ShapeObserved
 from catalog.openlineage.shape import Shape
-from catalog.queries import load_queries
+from graph.edge_kinds import EDGE_KIND_NUMBERS
 from graph.intervals import Point, coalesce, outside, tile, within
 from graph.model import Node, Span, Vertex
-from graph.postgresql.edge_kinds import EDGE_KIND_NUMBERS
-from graph.postgresql.nodes import NodeRows
-from graph.postgresql.rows import EdgeRow
+from graph.node_rows import NodeRows
+from graph.rows import EdgeKey, EdgeRow, GraphRows, PointKey, StoredEdge, StoredPoint
 from graph.steps import ShapeEdge, shape_edges
 from graph.traversal import NODE_BITS, STEPS
-
-QUERIES = load_queries(Path(__file__).with_name("write.sql"))
-
-PointKey = tuple[dt.datetime, uuid.UUID]
-
-
-class _EdgeKey(NamedTuple):
-    kind: int
-    origin: int
-    destination: int
-    type: str
-
-
-class _Stored(NamedTuple):
-    ctid: str
-    span: Span
 
 
 @dataclass(slots=True)
@@ -49,7 +27,7 @@ class _JobHistory:
     new: dict[PointKey, tuple[int, Shape | None]] = field(default_factory=dict)
     #: Stored points of the window with the undecoded shape, None where it was withdrawn.
     stored: dict[PointKey, tuple[int, bytes | None]] = field(default_factory=dict)
-    edges: dict[_EdgeKey, list[_Stored]] = field(default_factory=lambda: defaultdict(list))
+    edges: dict[EdgeKey, list[StoredEdge]] = field(default_factory=lambda: defaultdict(list))
 
     def drop_old_news(self) -> None:
         """Forget new points of which a newer one is stored."""
@@ -90,8 +68,8 @@ class _JobHistory:
 class JobHistories:
     """The points that one batch adds to the histories of jobs."""
 
-    def __init__(self, connection: psycopg.Connection[Any], nodes: NodeRows) -> None:
-        self._connection = connection
+    def __init__(self, rows: GraphRows, nodes: NodeRows) -> None:
+        self._rows = rows
         self._nodes = nodes
         self._histories: dict[int, _JobHistory] = {}
 
@@ -100,10 +78,10 @@ class JobHistories:
         history = self._histories.setdefault(
             self._nodes.ids[Node.of(observed.job)], _JobHistory(observed.job)
         )
-        history.new[observed.at, observed.tiebreak] = (sequence, observed.shape)
+        history.new[PointKey(observed.at, observed.tiebreak)] = (sequence, observed.shape)
 
     def write(self) -> tuple[list[str], list[EdgeRow]]:
-        """Save the points; return the rows of edges to remove (by ctid) and those to add."""
+        """Save the points; return the handles of edges to remove, and the rows to add."""
         self._load_points()
         changed = {id_: history for id_, history in self._histories.items() if history.new}
         if not changed:
@@ -127,45 +105,25 @@ class JobHistories:
         known = {id_: history for id_, history in self._histories.items() if id_ in self._nodes.known}
         if not known:
             return
-        firsts = [history.first for history in known.values()]
-        lasts = [history.last for history in known.values()]
-        parameters = {
-            "jobs": list(known),
-            "first_ats": [at for at, _ in firsts],
-            "first_tiebreaks": [tiebreak for _, tiebreak in firsts],
-            "last_ats": [at for at, _ in lasts],
-            "last_tiebreaks": [tiebreak for _, tiebreak in lasts],
-        }
-        cursor = self._connection.cursor(binary=True)
-        for id_, at, tiebreak, sequence, body in cursor.execute(QUERIES["points"], parameters):
-            known[id_].stored[at, tiebreak] = (sequence, body)
+        windows = {id_: (history.first, history.last) for id_, history in known.items()}
+        for job, key, sequence, shape in self._rows.points(windows):
+            known[job].stored[key] = (sequence, shape)
         for history in known.values():
             history.drop_old_news()
 
     def _load_edges(self, windows: Mapping[int, Span]) -> None:
-        known = [id_ for id_ in windows if id_ in self._nodes.known]
-        if not known:
-            return
-        parameters = {
-            "jobs": known,
-            "starts": [windows[id_].start for id_ in known],
-            "ends": [windows[id_].end for id_ in known],
-        }
-        cursor = self._connection.cursor(binary=True)
-        for ctid, owner, start, end, *key in cursor.execute(QUERIES["job_edges"], parameters):
-            stored = _Stored(ctid, Span(start, end))
-            self._histories[owner].edges[_EdgeKey(*key)].append(stored)
+        known = {id_: window for id_, window in windows.items() if id_ in self._nodes.known}
+        if known:
+            for edge in self._rows.job_edges(known):
+                self._histories[edge.owner].edges[edge.key].append(edge)
 
     def _save_points(self, changed: Mapping[int, _JobHistory]) -> None:
         points = [
-            (id_, at, tiebreak, sequence, None if shape is None else shape.encoded)
+            StoredPoint(id_, key, sequence, None if shape is None else shape.encoded)
             for id_, history in changed.items()
-            for (at, tiebreak), (sequence, shape) in history.new.items()
+            for key, (sequence, shape) in history.new.items()
         ]
-        names = ("jobs", "ats", "tiebreaks", "sequences", "shapes")
-        columns: Sequence[tuple[Any, ...]] = list(zip(*points, strict=True))
-        parameters = {name: list(column) for name, column in zip(names, columns, strict=True)}
-        self._connection.execute(QUERIES["save_points"], parameters)
+        self._rows.save_points(points)
 
     def _compare(
         self, id_: int, history: _JobHistory, window: Span, stated: Mapping[ShapeEdge, list[Span]]
@@ -179,15 +137,15 @@ class JobHistories:
             for span in (spans if len(spans) == 1 else coalesce(spans))
         ]
         for key, edges in history.edges.items():
-            stored = {edge.span: edge.ctid for edge in edges}
+            stored = {edge.span: edge.handle for edge in edges}
             wanted = coalesce([*outside(list(stored), window), *inside.get(key, ())])
-            stale += [ctid for span, ctid in stored.items() if span not in wanted]
+            stale += [handle for span, handle in stored.items() if span not in wanted]
             rows += [EdgeRow(id_, *key[:3], *span, key.type) for span in wanted if span not in stored]
         return stale, rows
 
-    def _edge_key(self, edge: ShapeEdge) -> _EdgeKey:
+    def _edge_key(self, edge: ShapeEdge) -> EdgeKey:
         kind, origin, destination, type_ = edge
-        return _EdgeKey(EDGE_KIND_NUMBERS[kind], self._vertex(origin), self._vertex(destination), type_)
+        return EdgeKey(EDGE_KIND_NUMBERS[kind], self._vertex(origin), self._vertex(destination), type_)
 
     def _vertex(self, vertex: Vertex) -> int:
         if vertex.step >= STEPS:
