@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import psycopg
+from psycopg.conninfo import conninfo_to_dict
 from sqlalchemy import URL, Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeoutError
@@ -27,6 +28,10 @@ def database_address(url: str) -> URL:
         raise ConfigurationError("expected a URL such as postgresql://USER@HOST/NAME") from None
     if address.drivername.partition("+")[0] not in ("postgresql", "postgres"):
         raise ConfigurationError(f"expected the URL of a PostgreSQL, found one of {address.drivername}")
+    try:
+        conninfo_to_dict(address.set(drivername="postgresql").render_as_string(hide_password=False))
+    except psycopg.ProgrammingError:
+        raise ConfigurationError("expected a URL as libpq reads it, with known parameters only") from None
     return address.set(drivername="postgresql+psycopg")
 
 

@@ -16,6 +16,7 @@ from catalog.errors import InvalidInput
 from catalog.keys import DatasetKey
 from catalog.ledger import NewFact
 from catalog.migrations import HEAD
+from catalog.redaction import redact_text
 
 
 class FactKind(StrEnum):
@@ -95,8 +96,11 @@ def command(
     key: str | None = None,
     run_id: uuid.UUID | None = None,
 ) -> NewFact:
-    """Return a command as a fact; without an idempotency key each is a command of its own."""
+    """Return a command as a fact, its reason redacted; without an idempotency key each is a command of its own."""
     digest = natural_digest(kind, key if key is not None else uuid.uuid4().hex)
+    reason = body.get("reason")
+    if isinstance(reason, str):
+        body = {**body, "reason": redact_text(reason)}
     # A reader that refuses what it says learns whether a newer release took it.
     told = orjson.dumps({**body, "schema": HEAD})
     return NewFact(kind, digest, actor, told, run_id=run_id)
@@ -169,9 +173,10 @@ def attempt_ended(
     exit_code: int | None = None,
     reason: str = "",
 ) -> NewFact:
-    """Return the fact that the attempt ended; the first outcome that is reported is the outcome."""
+    """Return the fact that the attempt ended, its reason redacted; the first that is reported is the outcome."""
     digest = natural_digest(FactKind.ATTEMPT_ENDED, str(run_id), str(attempt))
+    told = redact_text(reason)
     body = orjson.dumps(
-        {"attempt": attempt, "outcome": outcome, "exitCode": exit_code, "reason": reason, "at": at}
+        {"attempt": attempt, "outcome": outcome, "exitCode": exit_code, "reason": told, "at": at}
     )
     return NewFact(FactKind.ATTEMPT_ENDED, digest, actor, body, event_time=at, run_id=run_id)

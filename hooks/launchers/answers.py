@@ -8,6 +8,7 @@ from collections.abc import Collection, Iterator
 from typing import Any, NoReturn, assert_never
 from urllib.parse import quote, quote_plus
 
+from catalog.redaction import MARK, redact_text
 from hooks.engines.port import Declined, Unclear, Unreached
 from hooks.engines.told import printable
 from hooks.outbound import Answered, NotSent, Unanswered
@@ -16,7 +17,6 @@ from hooks.outbound.retry_after import retry_after
 TOO_MANY, UNAVAILABLE, CONFLICT = 429, 503, 409
 #: A secret shorter than this is not looked for in answers: it would be found everywhere.
 SHORTEST_SECRET = 4
-_MARK = "[redacted]"
 _URL_SAFE = str.maketrans("+/", "-_")
 
 
@@ -56,11 +56,14 @@ def _no_constant(name: str) -> NoReturn:
 
 
 def without_secrets(text: str, secrets: Collection[str]) -> str:
-    """Return the text without the secrets, should the server have sent them back, in whatever usual form."""
+    """Return the text without the secrets, should the server have sent them back, in whatever usual form.
+
+    Nor does it keep the password of an address, or what else is redacted in an event: engines quote both in errors.
+    """
     forms = {form for secret in secrets if len(secret) >= SHORTEST_SECRET for form in _forms(secret)}
     for form in sorted(forms, key=len, reverse=True):
-        text = text.replace(form, _MARK)
-    return text
+        text = text.replace(form, MARK)
+    return redact_text(text)
 
 
 def _forms(secret: str) -> Iterator[str]:

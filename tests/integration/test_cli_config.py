@@ -89,3 +89,22 @@ def test_a_database_url_from_a_file_starts_a_command(database_url: str, tmp_path
     headwater = CommandLine(clean_environment(tmp_path, HEADWATER_DATABASE_URL_FILE=str(tmp_path / "url")))
     assert headwater.done("migrate").out == "nothing to migrate\n"
     assert headwater.done("token", "list", "--json").json == {"tokens": []}
+
+
+def test_a_database_url_that_the_driver_refuses_is_a_configuration_and_its_password_not_told(
+    tmp_path: Path,
+) -> None:
+    for url in ("postgresql://me:hunter2@[db/x", "postgresql://db/x?password=hunter2&unheard=of"):
+        said = CommandLine(clean_environment(tmp_path, HEADWATER_DATABASE_URL=url))("migrate")
+        assert said.code == 2, said
+        assert said.err.startswith("headwater: configuration: expected a URL as libpq reads it"), said
+        assert "hunter2" not in said.err
+
+
+def test_migrate_says_that_the_database_is_away_and_why(tmp_path: Path) -> None:
+    url = "postgresql://me:hunter2@127.0.0.1:1/x"
+    said = CommandLine(clean_environment(tmp_path, HEADWATER_DATABASE_URL=url))("migrate")
+    assert said.code == 4, said
+    assert "headwater: database-unavailable: the database does not answer: " in said.err
+    assert "Connection refused" in said.err
+    assert "hunter2" not in said.err

@@ -111,3 +111,14 @@ def test_the_longest_name_and_the_greatest_count_are_taken(database_url: str, tm
 def test_a_report_over_its_limit_is_refused(database_url: str, tmp_path: Path) -> None:
     response = asyncio.run(posted(database_url, tmp_path, orjson.dumps(report(digest="x" * 300_000))))
     assert response.status_code == 413
+
+
+def test_what_a_report_holds_of_credentials_is_redacted(database_url: str, tmp_path: Path) -> None:
+    address = "postgresql://me:hunter2@db/shop"
+    full = report(partition=address, digest=address, dataset={"namespace": address, "name": "t"})
+    assert asyncio.run(posted(database_url, tmp_path, orjson.dumps(full))).status_code == 201
+
+    with connect(database_url) as connection:
+        [fact] = read_facts(connection, after=0, limit=1)
+    body = orjson.loads(fact.body)
+    assert {body["namespace"], body["partition"], body["digest"]} == {"postgresql://me:[redacted]@db/shop"}

@@ -44,3 +44,11 @@ def test_base64_is_found_wherever_the_secret_stands_in_it(before: bytes, after: 
 
 def test_what_is_too_short_is_not_looked_for() -> None:
     assert without_secrets("a b c", ["a"]) == "a b c"
+
+
+def test_what_is_redacted_in_events_is_redacted_in_answers() -> None:
+    told = "cannot connect to postgresql://loader:hunter2@db/shop, nor with host=db password=hunter2"
+
+    assert without_secrets(told, []) == (
+        "cannot connect to postgresql://loader:[redacted]@db/shop, nor with host=db password=[redacted]"
+    )

@@ -13,6 +13,7 @@ import typer
 from typer.core import TyperGroup
 
 from catalog.errors import HeadwaterError
+from catalog.redaction import redact_text
 from web.cli.commands import COMMANDS, LazyCommand
 from web.cli.exits import ExitCode, error_line, exit_code
 from web.cli.text import shown
@@ -85,7 +86,8 @@ def main() -> None:
     except Exception as error:
         if group.shows_tracebacks:
             raise
-        told = f"{type(error).__name__}: {error}"
+        # Drivers and libraries quote what they were given.
+        told = redact_text(f"{type(error).__name__}: {error}")
         _end(f"headwater: internal: {shown(told)}; headwater --debug shows where", ExitCode.FAILURE)
 
 

@@ -9,11 +9,13 @@ from typing import Annotated
 
 import typer
 from rich.text import Text
+from sqlalchemy.exc import OperationalError
 
 from catalog.database import create_database_engine, driver_connection
 from catalog.embedded import DataFolderLock, EmbeddedPostgreSQL
-from catalog.errors import ConfigurationError
+from catalog.errors import ConfigurationError, DatabaseUnavailable
 from catalog.migrations import migrate
+from catalog.redaction import redact_text
 from catalog.schema import read_schema, refuse_too_new
 from catalog.settings import Settings, default_data_dir
 from hooks.launching import CANCELLED
@@ -199,5 +201,8 @@ def run_migrate() -> None:
     )
     try:
         print_line("migrated" if migrate(engine) else "nothing to migrate")
+    except OperationalError as error:
+        told = redact_text(str(error.orig)).strip()
+        raise DatabaseUnavailable(f"the database does not answer: {told}"[:500]) from error
     finally:
         engine.dispose()

@@ -172,10 +172,10 @@ def ingest_router(
                 actor=principal.name,
                 time=report.time or dt.datetime.now(dt.UTC),
                 key=report.idempotency_key,
-                partition=report.partition,
+                partition=_redacted(report.partition),
                 rows=report.rows,
                 size_bytes=report.bytes,
-                content_digest=report.digest,
+                content_digest=_redacted(report.digest),
             )
             (appended,) = await group_commit.append([fact])
             metrics.acknowledged(fact, appended)
@@ -188,6 +188,10 @@ def ingest_router(
             )
 
     return router
+
+
+def _redacted(text: str | None) -> str | None:
+    return None if text is None else redact_text(text)
 
 
 def _failures(received: Sequence[ReceivedEvent | HeadwaterError]) -> list[FailedEvent]:
