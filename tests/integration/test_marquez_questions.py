@@ -164,7 +164,10 @@ def test_search_in_marquezs_form(database_url: str, tmp_path: Path) -> None:
     async def story(reading: Reading) -> None:
         found = await reading.get("search", q="ord%")
         check_shape(found, shapes.SearchResultList)
-        assert found["totalCount"] == 1
+        assert (found["totalCount"], found["complete"], found["reason"]) == (1, True, None)
+        for order in ({}, {"sort": "name"}):
+            cut = await reading.get("search", q="m", limit=1, **order)
+            assert (cut["totalCount"], cut["complete"], cut["reason"]) == (1, False, "LIMIT")
         (hit,) = found["results"]
         orders = await reading.get("namespaces", "ns", "datasets", "orders")
         assert hit == {

@@ -24,6 +24,15 @@ def part(level: int, label: str, *, kind: str = "DATASET", queued: int = 0, **pa
     }
 
 
+def runs(*given: dict[str, Any], **more: int) -> dict[str, Any]:
+    """Return the pages of runs that go on, wait or are held; `more` says how many of a kind lie beyond its page."""
+    kinds = {"going": {"RUNNING", "QUEUED"}, "waiting": {"PENDING"}, "held": {"HELD"}}
+    pages = {kind: [each for each in given if each["state"] in states] for kind, states in kinds.items()}
+    return {
+        kind: {"nodes": nodes, "totalCount": len(nodes) + more.get(kind, 0)} for kind, nodes in pages.items()
+    }
+
+
 def pipeline(**parts: Any) -> dict[str, Any]:
     return {
         "name": "report",
@@ -32,7 +41,7 @@ def pipeline(**parts: Any) -> dict[str, Any]:
         "concurrency": 2,
         "launcher": "COMMAND",
         "condition": part(0, "dataset:ns:a", queued=1),
-        "runs": {"nodes": [], "pageInfo": {"hasNextPage": False}},
+        **runs(),
         **parts,
     }
 
@@ -119,23 +128,33 @@ def test_a_pipeline_that_is_halted_never_reads_as_if_it_waited_for_a_slot() -> N
     # Nothing is said to be well because nothing else is wrong.
     assert reasons(PAUSED, IDLE) == []
     assert reasons(DELETED, IDLE) == []
-    runs = {"nodes": [run(1, "RUNNING"), run(2, "PENDING")], "pageInfo": {"hasNextPage": False}}
-    going, waiting = reasons(PAUSED | {"runs": runs}, IDLE)
+    going, waiting = reasons(PAUSED | runs(run(1, "RUNNING"), run(2, "PENDING")), IDLE)
     assert going.startswith("goes on to its end: report/1 running since")
     assert waiting.startswith("waiting meanwhile: report/2 pending since")
-    (going,) = reasons(DELETED | {"runs": runs | {"nodes": [run(1, "RUNNING")]}}, IDLE)
+    (going,) = reasons(DELETED | runs(run(1, "RUNNING")), IDLE)
     assert going.startswith("goes on to its end: report/1 running since")
 
 
 def test_slots_that_are_taken_runs_that_wait_and_runs_that_are_held() -> None:
-    nodes = [run(1, "RUNNING"), run(2, "QUEUED"), run(3, "PENDING"), run(4, "HELD")]
-    busy = pipeline(runs={"nodes": nodes, "pageInfo": {"hasNextPage": False}})
+    busy = pipeline(**runs(run(1, "RUNNING"), run(2, "QUEUED"), run(3, "PENDING"), run(4, "HELD")))
     taken, waiting, held = reasons(busy, IDLE)
     assert taken.startswith(
         "2 of 2 slots taken: report/1 running since 2026-01-01 12:00:00Z, report/2 queued"
     )
     assert waiting.startswith("waiting for a slot: report/3 pending")
     assert held == "held: report/4: because"
+
+
+def test_of_many_runs_some_are_named_and_all_are_counted() -> None:
+    waiting = [run(number, "PENDING") for number in range(10, 110)]
+    many = pipeline(**runs(run(1, "RUNNING"), *waiting, run(2, "HELD"), waiting=49, held=3))
+
+    taken, line, held, more = reasons(many, IDLE)
+
+    assert taken.startswith("1 of 2 slots taken: report/1 running since")
+    assert line.endswith(" and 144 more")
+    assert line.count("report/") == 5
+    assert (held, more) == ("held: report/2: because", "held: 3 runs more")
 
 
 def test_facts_that_nobody_judged_and_records_that_were_parked() -> None:

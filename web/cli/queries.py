@@ -208,11 +208,13 @@ WHY_NOT: Final = (
 fragment ConditionParts on Condition {
   level kind label satisfied since durationSeconds waitingFor queued leaf dataset
 }
-query WhyNot($name: String!, $open: [PipelineRunState!]!) {
+query WhyNot($name: String!, $going: [PipelineRunState!]!) {
   pipeline(name: $name) {
     name state halted batching concurrency launcher
     condition { ...ConditionParts descendants { ...ConditionParts } }
-    runs(first: 100, states: $open) { nodes { ...RunParts } pageInfo { hasNextPage } }
+    going: runs(first: 100, states: $going) { totalCount nodes { ...RunParts } }
+    waiting: runs(first: 100, states: [PENDING]) { totalCount nodes { ...RunParts } }
+    held: runs(first: 100, states: [HELD]) { totalCount nodes { ...RunParts } }
     latestRun { ...RunParts }
   }
   status { lag { positions seconds } parkedCount launchHosts pause { at actor reason } }

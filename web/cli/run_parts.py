@@ -12,7 +12,6 @@ from web.cli.text import duration, instant, parsed_instant, seconds_between, sho
 #: Sets of states by their names in GraphQL. In a final state an operator may still ask for another attempt.
 FINAL: Final = frozenset(found.name for found in transitions.TERMINAL)
 HOLDS_SLOT: Final = frozenset(found.name for found in transitions.HOLDS_SLOT)
-WAITS: Final = frozenset(found.name for found in transitions.WAITS_FOR_SLOT)
 
 Run = dict[str, Any]
 

@@ -10,10 +10,13 @@ from web.cli.client import connected
 from web.cli.options import AsJson, DataDir, PipelineName, Url
 from web.cli.output import print_json, print_line, print_tree, state
 from web.cli.queries import WHY_NOT
-from web.cli.run_parts import HOLDS_SLOT, WAITS, Run, run_name
+from web.cli.run_parts import HOLDS_SLOT, run_name
 from web.cli.text import count, duration, instant, shown
 
 Condition = dict[str, Any]
+
+#: Runs of one kind that are named.
+_MOST_NAMED = 5
 
 
 def run_why_not(
@@ -26,7 +29,7 @@ def run_why_not(
     judged, no worker that takes launches.
     """
     with connected(url, data_dir) as client:
-        answer = client.ask(WHY_NOT, name=pipeline, open=sorted(HOLDS_SLOT | WAITS))
+        answer = client.ask(WHY_NOT, name=pipeline, going=sorted(HOLDS_SLOT))
     found = answer["pipeline"]
     if found is None:
         raise NotFound(f"there is no pipeline {pipeline!r}: `headwater pipelines` lists them"[:300])
@@ -106,25 +109,27 @@ def reasons(pipeline: dict[str, Any], status: dict[str, Any]) -> list[str]:
 
 
 def _run_lines(pipeline: dict[str, Any]) -> list[str]:
-    runs: list[Run] = pipeline["runs"]["nodes"]
-    going = [run for run in runs if run["state"] in HOLDS_SLOT]
-    waiting = [run for run in runs if run["state"] == "PENDING"]
-    held = [run for run in runs if run["state"] == "HELD"]
-    slots = f"{len(going)} of {count(pipeline['concurrency'], 'slot')} taken"
+    # Each kind is asked for by itself: of very many that wait the page would hide the one that holds the slot.
+    going, waiting, held = pipeline["going"], pipeline["waiting"], pipeline["held"]
+    slots = f"{going['totalCount']} of {count(pipeline['concurrency'], 'slot')} taken"
     lines = []
     # A free slot would start nothing of a pipeline that is paused or deleted.
-    if going:
+    if going["nodes"]:
         lines.append(f"{'goes on to its end' if pipeline['halted'] else slots}: {_named(going)}")
-    if waiting:
+    if waiting["nodes"]:
         lines.append(f"waiting {'meanwhile' if pipeline['halted'] else 'for a slot'}: {_named(waiting)}")
-    lines += [f"held: {shown(run_name(run))}: {shown(run['reason'].removeprefix('held: '))}" for run in held]
-    return lines
+    lines += [
+        f"held: {shown(run_name(run))}: {shown(run['reason'].removeprefix('held: '))}"
+        for run in held["nodes"]
+    ]
+    more = held["totalCount"] - len(held["nodes"])
+    return [*lines, f"held: {count(more, 'run')} more"] if more > 0 else lines
 
 
-def _named(runs: list[Run]) -> str:
+def _named(runs: dict[str, Any]) -> str:
     named = [
         f"{run_name(run)} {run['state'].lower()} since {instant(run['startedAt'] or run['dueAt'])}"
-        for run in runs
+        for run in runs["nodes"][:_MOST_NAMED]
     ]
-    rest = f" and {len(named) - 5} more" if len(named) > 5 else ""
-    return shown(", ".join(named[:5]) + rest)
+    more = runs["totalCount"] - len(named)
+    return shown(", ".join(named) + (f" and {more} more" if more > 0 else ""))

@@ -23,6 +23,9 @@ from web.search.search import MOST_TEXT, search
 _BLANK = r"\t-\r\u001c-\u0020%\u0085\u00a0\u1680\u2000-\u200a\u2028\u2029\u202f\u205f\u3000"
 _SOME_WORD = rf"^[^\u0000]*[^\u0000{_BLANK}][^\u0000]*$"
 
+#: Why a page is not all that was found.
+LIMIT = "LIMIT"
+
 Filter = Annotated[Literal["dataset", "job"], BeforeValidator(lambda text: str(text).lower())]
 #: `updated_at` as Marquez's specification writes it; its server knows `UPDATE_AT` alone.
 Sort = Annotated[
@@ -119,7 +122,14 @@ def search_router(asking: Asking) -> APIRouter:
                     results.sort(key=lambda result: (result["updatedAt"], result["nodeId"]), reverse=True)
                 case None:
                     pass
-            return {"totalCount": len(results[:limit]), "results": results[:limit]}
+            cut = len(results) > limit or len(hits) < len(found.hits)
+            reason = LIMIT if cut else None if found.unfinished is None else found.unfinished.name
+            return {
+                "totalCount": len(results[:limit]),
+                "results": results[:limit],
+                "complete": reason is None,
+                "reason": reason,
+            }
 
         return await asking.answer(request, read)
 

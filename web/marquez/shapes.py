@@ -343,10 +343,15 @@ class SearchResult(TypedDict):
 
 
 class SearchResultList(TypedDict):
-    """What was found, the best match first; `totalCount` counts this answer, as Marquez's does."""
+    """What was found, the best match first; `totalCount` counts this answer, as Marquez's does.
+
+    `complete`, which Marquez does not say, tells whether that is all; else `reason` says why not: LIMIT, or as GraphQL.
+    """
 
     totalCount: int
     results: list[SearchResult]
+    complete: bool
+    reason: str | None
 
 
 class LineageEventList(TypedDict):
