@@ -14,7 +14,7 @@ from catalog.facts import version_report
 from catalog.keys import DatasetKey
 from tests.support.graphql import Asking, asked, asking, completed, heard, keeping_up
 from tests.support.spine import T0, connect, run_event
-from tests.support.web import database_away, problem_of
+from tests.support.web import database_away, database_frozen, problem_of
 from web.graphql.documents import read_document
 
 JSON = {"Content-Type": "application/json"}
@@ -372,3 +372,21 @@ def test_tools_may_ask_for_the_schema(database_url: str, tmp_path: Path) -> None
             assert "Lineage" in {type_["name"] for type_ in found["__schema"]["types"]}
 
     asked(database_url, tmp_path, story)
+
+
+def test_a_database_that_is_frozen_keeps_nobody_waiting_for_ever(
+    database_url: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("web.graphql.readers.GRACE_SECONDS", 0.2)
+
+    async def story(ask: Asking) -> None:
+        # A session in the pool that was in use.
+        assert (await posted(ask, b'{"query": "{ position }"}')).status_code == 200
+        with database_frozen(database_url):
+            frozen = await asyncio.wait_for(posted(ask, b'{"query": "{ position }"}'), 5)
+            assert frozen.status_code == 503
+            assert frozen.json()["errors"][0]["extensions"]["code"] == "query-timed-out"
+        # Neither is its thread lost, nor its session.
+        assert (await posted(ask, b'{"query": "{ position }"}')).status_code == 200
+
+    asked(database_url, tmp_path, story, query_timeout_seconds=0.5)

@@ -9,12 +9,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import Engine
 
-from catalog.errors import Forbidden, ServerBusy
+from catalog.errors import Forbidden, PositionNotReached, QueryTimedOut, ServerBusy
 from catalog.ledger import NewFact
 from catalog.settings import Settings
 from graph.port import GraphReader
 from web.access import Permission, Principal
-from web.graphql.request import QueryRequest
+from web.graphql.request import MAY_BE_STORED, QueryRequest
 
 #: Threads that carry out queries.
 QUERY_THREADS = 3
@@ -22,6 +22,8 @@ QUERY_THREADS = 3
 MOST_SNAPSHOTS = 4
 #: Requests that may be under way or wait for a thread; others are told to come again.
 MOST_REQUESTS = 200
+#: How much longer than the time allowed an answer is waited for: the database ends a statement in time where it can.
+GRACE_SECONDS = 2.0
 
 Found = TypeVar("Found")
 Authorise = Callable[[Permission], Principal]
@@ -79,7 +81,11 @@ class Readers:
         submit: Submit = _reads_only,
         threads: ThreadPoolExecutor | None = None,
     ) -> Found:
-        """Return what the work makes of a new request, which it closes; in these threads unless others are given."""
+        """Return what the work makes of a new request, which it closes; in these threads unless others are given.
+
+        A database that is frozen tells nobody that the time is over. So no answer is waited for much longer than
+        that: `QueryTimedOut` is raised, or `PositionNotReached` where it may have changed something (in other threads).
+        """
         request = QueryRequest(
             engine=self._engine,
             graph=self._graph,
@@ -91,6 +97,12 @@ class Readers:
         )
         self._under_way.add(request)
         try:
-            return await asyncio.get_running_loop().run_in_executor(threads or self.threads, work, request)
+            answer = asyncio.get_running_loop().run_in_executor(threads or self.threads, work, request)
+            return await asyncio.wait_for(answer, self._settings.query_timeout_seconds + GRACE_SECONDS)
+        except TimeoutError:
+            request.seconds = 0.0
+            if threads is not None:
+                raise PositionNotReached(MAY_BE_STORED) from None
+            raise QueryTimedOut("the database does not answer, or answers too much else just now") from None
         finally:
             self._under_way.discard(request)

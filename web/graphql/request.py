@@ -24,6 +24,8 @@ from web.following import current_positions
 TRAVERSAL_SHARE = 0.8
 #: How long the cancelling of a statement may take, in seconds.
 CANCEL_SECONDS = 1.0
+#: What is told of a command whose verdict did not come in time.
+MAY_BE_STORED = "the command may be stored: send it again with its idempotencyKey"
 
 Answer = TypeVar("Answer")
 
@@ -181,6 +183,4 @@ class QueryRequest:
         try:
             return future.result(timeout=self.remaining_seconds)
         except TimeoutError as error:
-            raise PositionNotReached(
-                "the command may be stored: send it again with its idempotencyKey"
-            ) from error
+            raise PositionNotReached(MAY_BE_STORED) from error
