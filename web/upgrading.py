@@ -55,6 +55,9 @@ def upgrade_database(
     `programs` is a folder with the server program of the old version, should it not be found. Raises `NotFound`,
     `DataFolderInUse`, and `DatabaseVersionMismatch` where the old program is not found; nothing is changed then.
     """
+    if not data_dir.is_dir():
+        # The lock would make it.
+        raise NotFound(f"there is no database in {data_dir}")
     lock = DataFolderLock(data_dir)
     lock.acquire(say)
     try:

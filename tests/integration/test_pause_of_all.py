@@ -215,6 +215,9 @@ def test_a_retry_waits_and_everybody_is_told(database_url: str, tmp_path: Path) 
         why_not = headwater.done("why-not", "p")
         assert "all pipelines are paused since" in why_not.out
         assert "headwater resume --all" in why_not.out
+        impact = headwater.done("impact", "dataset:ns:raw")
+        assert "would start" in impact.out
+        assert "All pipelines are paused since" in impact.err
         assert headwater("trigger", "p").code == 3
         assert findings(there)["pause"]["status"] == "warning"
         ready = headwater.done("status", "--json").json["ready"]
@@ -226,6 +229,7 @@ def test_a_retry_waits_and_everybody_is_told(database_url: str, tmp_path: Path) 
             assert time.monotonic() < deadline, "the retries do not go on"
             time.sleep(0.1)
         assert findings(there)["pause"]["status"] == "ok"
+        assert "paused" not in headwater.done("impact", "dataset:ns:raw").err
         assert headwater("pause").code == 2
         assert headwater("pause", "p", "--all").code == 2
         assert headwater("pause", "p", "--reason", "x").code == 2

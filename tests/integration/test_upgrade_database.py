@@ -153,6 +153,9 @@ def test_an_upgrade_that_is_killed_goes_on(data_dir: Path, monkeypatch: pytest.M
 def test_what_cannot_be_upgraded_is_left_alone(data_dir: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(NotFound, match="there is no database in"):
         upgrade(data_dir)
+    with pytest.raises(NotFound, match="there is no database in"):
+        upgrade(data_dir / "nowhere")
+    assert not (data_dir / "nowhere").exists()
     database = EmbeddedPostgreSQL(data_dir, progress=quiet)
     database.start()
     database.stop()

@@ -12,7 +12,7 @@ from web.cli.completeness import say_completeness
 from web.cli.options import AsJson, DataDir, Url
 from web.cli.output import cell, print_json, print_line, print_table, say
 from web.cli.queries import IMPACT
-from web.cli.text import count
+from web.cli.text import count, instant
 
 #: Fields of a dataset that are named in the table; --json has them all.
 NAMED_FIELDS = 8
@@ -41,12 +41,17 @@ def run_impact(
     path. Whether the list is complete is told on stderr; exit code 0 also where it is not.
     """
     with connected(url, data_dir) as client:
-        found = client.ask(IMPACT, node=node, depth=depth, maxNodes=max_nodes)["impact"]
+        answer = client.ask(IMPACT, node=node, depth=depth, maxNodes=max_nodes)
+    found, pause = answer["impact"], answer["status"]["pause"]
     if as_json:
-        print_json(found)
+        print_json({**found, "pause": pause})
     else:
         _print_affected(found["nodes"])
         _print_pipelines(found["pipelines"])
+        if pause is not None and found["pipelines"]:
+            say(
+                f"All pipelines are paused since {instant(pause['at'])}: none starts before `headwater resume --all`."
+            )
     say_completeness(found["completeness"], f"{_sizes(found['counts'])}, position {found['position']}")
 
 

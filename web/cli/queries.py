@@ -243,6 +243,7 @@ query Impact($node: ID!, $depth: Int!, $maxNodes: Int!) {
     completeness { complete reason frontier }
     position
   }
+  status { pause { at actor reason } }
 }
 """
 
