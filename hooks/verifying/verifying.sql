@@ -48,6 +48,16 @@ WHERE a.attnum > 0 AND NOT a.attisdropped ORDER BY a.attnum
 SELECT position, row_number() OVER (PARTITION BY position ORDER BY sequence), md5(ROW (kind, body)::text)
 FROM observation ORDER BY 1, 2
 
+-- name: command_result
+-- What looks like a credential is the opinion of the release that took the document, and decides nothing.
+SELECT position, md5(ROW (accepted, code, message, result - 'documents', (
+    SELECT jsonb_agg(document - 'warnings' || jsonb_build_object('warnings', jsonb_path_query_array(
+        document, '$.warnings[*] ? (@.code != "credential-written-out")')) ORDER BY place)
+    FROM jsonb_array_elements(
+        CASE jsonb_typeof(result->'documents') WHEN 'array' THEN result->'documents' ELSE '[]' END
+    ) WITH ORDINALITY AS each (document, place)))::text)
+FROM command_result ORDER BY 1
+
 -- name: version_event
 SELECT position, row_number() OVER (PARTITION BY position ORDER BY sequence),
        md5(ROW (at, kind, version_id, dataset_ids, run_ids)::text)

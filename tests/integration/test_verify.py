@@ -118,6 +118,23 @@ def test_each_kind_of_fault_is_found(lived: psycopg.Connection[Any], engine: Eng
     assert any(told in text for text in found[check]), found
 
 
+def test_what_looked_like_a_credential_to_another_release_is_no_fault(
+    lived: psycopg.Connection[Any], engine: Engine
+) -> None:
+    warned = (
+        "UPDATE command_result SET result = jsonb_insert(result, '{documents,0,warnings,0}', %s::jsonb)"
+        " WHERE position = (SELECT min(position) FROM command_result WHERE result ? 'documents')"
+    )
+    written_out = (
+        '{"code": "credential-written-out", "message": "/spec: it looked like one", "dataset": null}'
+    )
+    assert lived.execute(warned, (written_out,)).rowcount == 1
+    assert verified(engine, "state").holds
+
+    assert lived.execute(warned, ('{"code": "reads-undeclared"}',)).rowcount == 1
+    assert any(text.startswith("command_result ") for text in faults(engine, "state")["state"])
+
+
 def test_a_start_told_twice_is_found(lived: psycopg.Connection[Any], engine: Engine) -> None:
     (run, attempt) = lived.execute(
         "SELECT run_id, attempt FROM attempt_claim WHERE host <> '' LIMIT 1"
