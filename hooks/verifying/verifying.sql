@@ -49,10 +49,12 @@ SELECT position, row_number() OVER (PARTITION BY position ORDER BY sequence), md
 FROM observation ORDER BY 1, 2
 
 -- name: command_result
--- What looks like a credential is the opinion of the release that took the document, and decides nothing.
-SELECT position, md5(ROW (accepted, code, message, result - 'documents', (
-    SELECT jsonb_agg(document - 'warnings' || jsonb_build_object('warnings', jsonb_path_query_array(
-        document, '$.warnings[*] ? (@.code != "credential-written-out")')) ORDER BY place)
+-- Words decide nothing, and each release has its own: messages and reasons are not compared here and below, codes and
+-- rules are. What looks like a credential is the opinion of the release that took the document.
+SELECT position, md5(ROW (accepted, code, result - 'documents', (
+    SELECT jsonb_agg(document - 'warnings' || jsonb_build_object('warnings', (
+        SELECT jsonb_agg(warning - 'message') FROM jsonb_array_elements(document->'warnings') AS warning
+        WHERE warning->>'code' <> 'credential-written-out')) ORDER BY place)
     FROM jsonb_array_elements(
         CASE jsonb_typeof(result->'documents') WHEN 'array' THEN result->'documents' ELSE '[]' END
     ) WITH ORDINALITY AS each (document, place)))::text)
@@ -65,7 +67,7 @@ FROM version_event ORDER BY 1, 2
 
 -- name: pipeline_run_transition
 SELECT run_id, row_number() OVER (PARTITION BY run_id ORDER BY sequence),
-       md5(ROW (from_state, to_state, attempt, at, position, actor, reason)::text)
+       md5(ROW (from_state, to_state, attempt, at, position, actor)::text)
 FROM pipeline_run_transition ORDER BY 1, 2
 
 -- name: input_queue
@@ -83,7 +85,7 @@ FROM consumption c LEFT JOIN (
 ORDER BY 1, 2, 3
 
 -- name: decision
-SELECT id, md5(ROW (pipeline, run_id, verdict, reason, rules, position, at, (
+SELECT id, md5(ROW (pipeline, run_id, verdict, rules, position, at, (
     SELECT jsonb_agg(input - 'sequence' ORDER BY place)
     FROM jsonb_array_elements(inputs) WITH ORDINALITY AS each (input, place)))::text)
 FROM decision ORDER BY 1

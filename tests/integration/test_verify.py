@@ -118,6 +118,21 @@ def test_each_kind_of_fault_is_found(lived: psycopg.Connection[Any], engine: Eng
     assert any(told in text for text in found[check]), found
 
 
+def test_words_of_another_release_are_no_fault(lived: psycopg.Connection[Any], engine: Engine) -> None:
+    for table, words in (
+        ("command_result", "message"),
+        ("pipeline_run", "reason"),
+        ("pipeline_run_transition", "reason"),
+        ("decision", "reason"),
+    ):
+        reworded = sql.SQL("UPDATE {table} SET {words} = {words} || ' (as it was said then)'")
+        query = reworded.format(table=sql.Identifier(table), words=sql.Identifier(words))
+        assert lived.execute(query).rowcount > 0
+    assert verified(engine, "state").holds
+    lived.execute("UPDATE pipeline_run SET attempts_left = attempts_left + 1 WHERE number = 1")
+    assert any(text.startswith("pipeline_run ") for text in faults(engine, "state")["state"])
+
+
 def test_what_looked_like_a_credential_to_another_release_is_no_fault(
     lived: psycopg.Connection[Any], engine: Engine
 ) -> None:
