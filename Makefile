@@ -7,7 +7,7 @@ AIRFLOW := examples/airflow/.venv
 PIP := --disable-pip-version-check --quiet
 ARGS ?=
 
-.PHONY: test check lint types imports pytest fuzz test-airflow history install demo demo-environment bench secrets clean
+.PHONY: test check lint types imports pytest fuzz test-neo4j test-airflow history install demo demo-environment bench secrets clean
 
 test: check pytest
 
@@ -56,6 +56,11 @@ TIMES ?= 20
 SEED ?= $(shell date +%s)
 fuzz: install
 	HEADWATER_FUZZ_TIMES=$(TIMES) HEADWATER_FUZZ_SEED=$(SEED) $(BIN)/pytest -rP tests/fuzz $(ARGS)
+
+# Against a real Neo4j, which needs Java and, the first time, Maven (500 MB of memory), or the one that
+# HEADWATER_TEST_NEO4J_URL, _USER and _PASSWORD name; `make test` does without.
+test-neo4j: install
+	HEADWATER_TEST_NEO4J=1 $(BIN)/pytest -m neo4j $(ARGS)
 
 # Against a real Airflow 3 in an environment of its own (300 MB, and 1 GB of memory), which `make test` does without.
 test-airflow: install $(AIRFLOW)/.installed

@@ -190,6 +190,12 @@ class DatabaseUnavailable(Unavailable):
     code = "database-unavailable"
 
 
+class GraphUnavailable(Unavailable):
+    """The graph does not answer, or is not whole yet; what was told is kept, send the request again later."""
+
+    code = "graph-unavailable"
+
+
 class LedgerHeld(DatabaseUnavailable):
     """Somebody has held the ledger's append lock for 5 s; nothing was stored, send the request again later."""
 

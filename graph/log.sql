@@ -9,6 +9,11 @@ SELECT coalesce(
        EXISTS (SELECT FROM parked p WHERE p.follower IN ('graph', 'state'))
 FROM follower s WHERE s.name = 'state'
 
+-- name: followed
+SELECT coalesce(
+    (SELECT o.position - 1 FROM observation o WHERE o.sequence > g.position ORDER BY o.sequence LIMIT 1), s.position)
+FROM follower g, follower s WHERE g.name = 'graph' AND s.name = 'state'
+
 -- name: parked
 SELECT o.kind, o.body FROM parked p LEFT JOIN observation o ON o.sequence = p.position WHERE p.follower = 'graph'
 

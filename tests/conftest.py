@@ -13,9 +13,14 @@ from xdist.scheduler import LoadScopeScheduling
 
 from catalog.database import create_database_engine
 from catalog.migrations import migrate
+from graph.log import ObservationLog
+from graph.neo4j.connection import Neo4jSessions
+from graph.neo4j.store import Neo4jGraph
 from tests.services.former_release import FormerRelease, find_former_release, unpack_former_release
+from tests.services.neo4j import given_url, usable_neo4j
 from tests.services.pgbouncer import PROGRAM
 from tests.services.postgresql import drop_database, embedded_cluster, fresh_database
+from tests.support.neo4j_graphs import begin_empty, sessions_with
 
 # A loaded machine is no reason to fail an example.
 hypothesis.settings.register_profile(
@@ -42,6 +47,10 @@ def missing() -> dict[str, str]:
         found["root"] = "this user is not root"
     if not os.environ.get("HEADWATER_TEST_AIRFLOW"):
         found["airflow"] = "make test-airflow installs Airflow and runs them"
+    if not (os.environ.get("HEADWATER_TEST_NEO4J") or given_url()):
+        found["neo4j"] = (
+            "make test-neo4j starts a Neo4j, or uses that of HEADWATER_TEST_NEO4J_URL, and runs them"
+        )
     return found
 
 
@@ -148,3 +157,17 @@ def engine(database_url: str) -> Iterator[Engine]:
     engine = create_database_engine(database_url, pool_size=5, application_name="headwater-test")
     yield engine
     engine.dispose()
+
+
+@pytest.fixture(scope="session")
+def neo4j_sessions() -> Iterator[Neo4jSessions]:
+    """Sessions with a Neo4j that lives for the session; for tests marked `neo4j`."""
+    with usable_neo4j() as access, sessions_with(access) as sessions:
+        yield sessions
+
+
+@pytest.fixture
+def neo4j_graph(neo4j_sessions: Neo4jSessions, engine: Engine) -> Neo4jGraph:
+    """An empty graph in Neo4j, whose log is in the test's own database; for tests marked `neo4j`."""
+    begin_empty(neo4j_sessions)
+    return Neo4jGraph(neo4j_sessions, ObservationLog(engine))
