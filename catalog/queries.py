@@ -16,7 +16,7 @@ def load_queries(path: Path) -> Mapping[str, bytes]:
 
 def load_cypher(path: Path) -> Mapping[str, LiteralString]:
     """Return the statements of a `.cypher` file by name, as the type that stands for trusted text."""
-    return {name: text for name, text in _named(path, _CYPHER_HEADING)}
+    return dict(_named(path, _CYPHER_HEADING))
 
 
 def _named(path: Path, heading: re.Pattern[str]) -> list[tuple[str, str]]:
