@@ -55,9 +55,9 @@ def test_a_broken_connection_loses_and_repeats_nothing(database_url: str, tmp_pa
     register(database_url, "report")
     with web_process(database_url, tmp_path) as server, relay(server.port) as between:
         with watching(tmp_path, between.url, "--json", "--limit", "10") as process:
-            between.wait_for_connections(1)
-            # By then it knows where it began, and nothing was told yet.
-            time.sleep(2.0)
+            # Welcomed, it knows where it began, and nothing was told yet.
+            between.wait_for_first_message()
+            time.sleep(0.1)
             for number in range(4):
                 _break(between, lambda number=number: heard(database_url, load(number)))
             heard(database_url, load(4))

@@ -22,6 +22,8 @@ class Relay:
         self._stop = asyncio.Event()
         #: Connections that came so far.
         self.connections = 0
+        #: What the server has sent so far.
+        self.answered = bytearray()
 
     @property
     def url(self) -> str:
@@ -37,6 +39,13 @@ class Relay:
         deadline = time.monotonic() + SECONDS
         while self.connections < count:
             assert time.monotonic() < deadline, f"{self.connections} connections"
+            time.sleep(0.01)
+
+    def wait_for_first_message(self) -> None:
+        """Return once the server has sent something behind the header with which it took the WebSocket."""
+        deadline = time.monotonic() + SECONDS
+        while not self.answered.partition(b"\r\n\r\n")[2]:
+            assert time.monotonic() < deadline, bytes(self.answered)
             time.sleep(0.01)
 
     def run(self) -> None:
@@ -72,18 +81,22 @@ class Relay:
         both = {writer, onward}
         self._writers |= both
         try:
-            await asyncio.gather(_pump(reader, onward), _pump(onward_reader, writer))
+            await asyncio.gather(_pump(reader, onward), _pump(onward_reader, writer, self.answered))
         finally:
             self._writers -= both
             for each in both:
                 each.transport.abort()
 
 
-async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+async def _pump(
+    reader: asyncio.StreamReader, writer: asyncio.StreamWriter, passed: bytearray | None = None
+) -> None:
     with contextlib.suppress(ConnectionError):
         while data := await reader.read(65_536):
             writer.write(data)
             await writer.drain()
+            if passed is not None:
+                passed += data
     writer.transport.abort()
 
 
