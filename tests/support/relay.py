@@ -76,10 +76,11 @@ class Relay:
             writer.transport.abort()
 
     async def _pass_on(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        self.connections += 1
         onward_reader, onward = await asyncio.open_connection("127.0.0.1", self._target)
         both = {writer, onward}
         self._writers |= both
+        # Counted once it can be cut.
+        self.connections += 1
         try:
             await asyncio.gather(_pump(reader, onward), _pump(onward_reader, writer, self.answered))
         finally:
